@@ -1,0 +1,48 @@
+"""What a coupling is: what an oscillator feels from the others."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from oscillo.layout import StateShape
+from oscillo.spec import ComponentSpec
+
+
+class CouplingSpec(ComponentSpec):
+    """What an oscillator feels from the others."""
+
+    role: ClassVar[str] = "coupling"
+
+    def problems(self, shape: StateShape) -> list[str]:
+        """Reasons why this coupling cannot serve states of that shape; empty when it can."""
+        return []
+
+    def build(self, shape: StateShape) -> Coupling:
+        """The module that maps the neighbours' vectors to the field each oscillator feels."""
+        raise NotImplementedError
+
+
+class Coupling(nn.Module):
+    """Maps embedded states [sample, *sites, component, oscillator] to a field that broadcasts against them.
+
+    The field is y = J x + b. The constant part b has a place of its own, because the energy counts it with the
+    stimulus, without the half that belongs to J.
+    """
+
+    symmetric = False
+    """Whether J is symmetric and independent of the state, so that the energy can fall monotonically."""
+
+    def constant(self) -> Tensor | None:
+        """The part b of the field that does not depend on the state; broadcasts against it. None for zero."""
+        return None
+
+    def forward(self, neighbours: Tensor, stimulus: Tensor | None = None) -> Tensor:
+        """Field that each oscillator feels.
+
+        Args:
+            neighbours: embedded states, [sample, *sites, component, oscillator].
+            stimulus: what comes from outside, of the same shape; only couplings that mix it in use it.
+        """
+        raise NotImplementedError

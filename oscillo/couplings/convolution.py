@@ -1,0 +1,78 @@
+"""Convolution: every oscillator feels its neighbours on a grid through one kernel."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from oscillo.couplings.base import Coupling, CouplingSpec
+from oscillo.layout import StateShape, join
+from oscillo.spec import register
+
+
+@register
+class ConvolutionCouplingSpec(CouplingSpec):
+    """A local kernel on a two-dimensional grid, dense over components and oscillators."""
+
+    kind: Literal["convolution"] = "convolution"
+    kernel_size: int = Field(3, ge=1, description="Width of the square kernel in sites; odd.")
+    boundary: Literal["zero", "circular"] = Field("zero", description="What lies beyond the edge of the grid.")
+    bias: bool = Field(True, description="Whether a constant is added to the field.")
+    symmetric: bool = Field(False, description="Whether J_ij = J_ji^T is enforced, so that there is an energy.")
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _odd(cls, size: int) -> int:
+        if size % 2 == 0:
+            raise ValueError(f"a kernel has an odd size, so that it has a centre; {size} is even")
+        return size
+
+    def problems(self, shape: StateShape) -> list[str]:
+        """A convolution needs a grid, and a circular one needs room for the kernel."""
+        if len(shape.sites) != 2:
+            return [f"a convolution needs a grid of two axes (y, x), and the sites are {list(shape.sites)}"]
+        if self.boundary == "circular" and min(shape.sites) < self.kernel_size // 2:
+            return [f"a circular kernel of size {self.kernel_size} wraps around a grid of {list(shape.sites)} twice"]
+        return []
+
+    def build(self, shape: StateShape) -> Convolution:
+        """A convolution with PyTorch's default initial weights."""
+        return Convolution(shape, self)
+
+
+class Convolution(Coupling):
+    r"""y_i = \sum_d J_d x_{i+d} + b over the offsets d of the kernel; J_d is a full matrix over channels.
+
+    With `symmetric` the kernel used is (K_d + K_{-d}^T) / 2, hence J_ij = J_ji^T (with either boundary).
+    """
+
+    def __init__(self, shape: StateShape, spec: ConvolutionCouplingSpec) -> None:
+        super().__init__()
+        self.shape, self.boundary, self.symmetric = shape, spec.boundary, spec.symmetric
+        self.padding = spec.kernel_size // 2
+        kernel = nn.Conv2d(shape.channels, shape.channels, spec.kernel_size, bias=spec.bias)
+        self.weight, self.bias = kernel.weight, kernel.bias
+
+    def kernel(self) -> Tensor:
+        """The kernel that acts, [channel, channel of the neighbour, y, x]."""
+        if not self.symmetric:
+            return self.weight
+        return (self.weight + self.weight.transpose(0, 1).flip(-2, -1)) / 2
+
+    def constant(self) -> Tensor | None:
+        """The bias as [component, oscillator]."""
+        return None if self.bias is None else self.shape.split(self.bias)
+
+    def forward(self, neighbours: Tensor, stimulus: Tensor | None = None) -> Tensor:
+        """Field on the grid, [sample, y, x, component, oscillator]."""
+        grid = join(neighbours).permute(0, 3, 1, 2)  # channels-last in memory, as it stands
+        if self.boundary == "circular":
+            grid = F.pad(grid, (self.padding,) * 4, mode="circular")
+            field = F.conv2d(grid, self.kernel(), self.bias)
+        else:
+            field = F.conv2d(grid, self.kernel(), self.bias, padding=self.padding)
+        return self.shape.split(field.permute(0, 2, 3, 1).to(memory_format=torch.contiguous_format))

@@ -1,0 +1,11 @@
+"""How an oscillator turns by itself. One file per kind."""
+
+from oscillo.frequencies.base import Frequency, FrequencySpec
+from oscillo.frequencies.identity import IdentityFrequency, IdentityFrequencySpec
+from oscillo.frequencies.none import NoFrequency, NoFrequencySpec
+from oscillo.frequencies.rotation import PerOscillatorFrequencySpec, Rotation, SharedFrequencySpec
+
+__all__ = [
+    "Frequency", "FrequencySpec", "IdentityFrequency", "IdentityFrequencySpec", "NoFrequency", "NoFrequencySpec",
+    "PerOscillatorFrequencySpec", "Rotation", "SharedFrequencySpec",
+]  # fmt: skip

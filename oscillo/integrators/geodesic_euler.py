@@ -1,0 +1,32 @@
+"""Geodesic Euler: a step along the great circle that the velocity points to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from oscillo.integrators.base import Integrator, IntegratorSpec
+from oscillo.oscillators import Evaluation, Oscillators
+from oscillo.spec import register
+
+
+@register
+class GeodesicEulerSpec(IntegratorSpec):
+    """x' = exp_x(dt dx/dt), of first order; on the circle it is Euler's step on the angle, exactly."""
+
+    kind: Literal["geodesic_euler"] = "geodesic_euler"
+
+    def build(self) -> GeodesicEuler:
+        """The step."""
+        return GeodesicEuler(self)
+
+
+class GeodesicEuler(Integrator):
+    """x' = exp_x(dt dx/dt), with the manifold's exact exponential map."""
+
+    def forward(
+        self, oscillators: Oscillators, x: Tensor, stimulus: Tensor, t: Tensor, dt: Tensor, start: Evaluation
+    ) -> Tensor:
+        """State after one step."""
+        return oscillators.manifold.exponential(x, dt * start.velocity)

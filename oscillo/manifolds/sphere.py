@@ -1,0 +1,63 @@
+"""The unit sphere: an oscillator is a unit vector in R^N, as in AKOrN."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from oscillo.manifolds.base import Manifold, ManifoldSpec
+from oscillo.spec import register
+
+
+@register
+class SphereSpec(ManifoldSpec):
+    """Unit vectors in R^N (the vector Kuramoto model; N = 2 is the circle)."""
+
+    kind: Literal["sphere"] = "sphere"
+    dimension: int = Field(4, ge=2, le=4096, description="N, the components of one oscillator's unit vector.")
+
+    @property
+    def components(self) -> int:
+        """N."""
+        return self.dimension
+
+    def build(self) -> Sphere:
+        """The sphere's operations."""
+        return Sphere()
+
+
+class Sphere(Manifold):
+    """The unit sphere S^(N-1) in R^N, its tangent spaces and geodesics."""
+
+    smallest_norm = 1e-12
+    """Vectors shorter than this are divided by it, so that a zero vector stays finite."""
+
+    def embed(self, x: Tensor) -> Tensor:
+        """A unit vector is what others see."""
+        return x
+
+    def project(self, x: Tensor, f: Tensor) -> Tensor:
+        """f - <f, x> x, for |x| = 1."""
+        return f - (f * x).sum(dim=-2, keepdim=True) * x
+
+    def retract(self, x: Tensor) -> Tensor:
+        """x / |x|."""
+        square = x.square().sum(dim=-2, keepdim=True)
+        return x * square.clamp_min(self.smallest_norm**2).rsqrt()
+
+    def exponential(self, x: Tensor, v: Tensor) -> Tensor:
+        """cos|v| x + sin|v| v / |v|, for v tangent at x; the result is normalised against rounding."""
+        square = v.square().sum(dim=-2, keepdim=True)
+        length = square.clamp_min(torch.finfo(v.dtype).tiny).sqrt()
+        return self.retract(torch.cos(length) * x + torch.sinc(length / torch.pi) * v)
+
+    def spread(self, normals: Tensor) -> Tensor:
+        """Normalised Gaussian vectors are uniform on the sphere."""
+        return self.retract(normals)
+
+    def drift(self, x: Tensor) -> Tensor:
+        """| |x| - 1 |."""
+        return (torch.linalg.vector_norm(x, dim=-2, keepdim=True) - 1).abs()

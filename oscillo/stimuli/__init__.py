@@ -1,0 +1,9 @@
+"""What an oscillator feels from outside. One file per kind."""
+
+from oscillo.stimuli.base import Stimulus, StimulusSpec
+from oscillo.stimuli.conditional import ConditionalStimulus, ConditionalStimulusSpec
+from oscillo.stimuli.none import NoStimulus, NoStimulusSpec
+
+__all__ = [
+    "ConditionalStimulus", "ConditionalStimulusSpec", "NoStimulus", "NoStimulusSpec", "Stimulus", "StimulusSpec",
+]  # fmt: skip
