@@ -8,6 +8,7 @@ sample gets the same numbers in any batch, on any rank, and after a resume.
 from __future__ import annotations
 
 from math import pi, prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -90,3 +91,24 @@ def normal(
     radius, angle = torch.sqrt(-2.0 * torch.log(u[:, 0])), (2.0 * pi) * u[:, 1]
     pairs = torch.cat((radius * torch.cos(angle), radius * torch.sin(angle)), dim=1)
     return pairs[:, :count].reshape(-1, *shape)
+
+
+class Draws(NamedTuple):
+    """The key of a batch's random numbers: who draws, without saying for what."""
+
+    seed: int
+    """The run's seed."""
+    index: Tensor
+    """Dataset index of each sample, integer [sample]."""
+    member: int | Tensor = 0
+    """Member of an ensemble or vote, a number or [sample]."""
+    step: int | Tensor = 0
+    """Optimiser step or epoch, a number or [sample]."""
+
+    def normal(self, shape: tuple[int, ...], *, purpose: int = 0) -> Tensor:
+        """Standard normal numbers, float32 [sample, *shape]."""
+        return normal(self.seed, self.index, shape, member=self.member, step=self.step, purpose=purpose)
+
+    def uniform(self, shape: tuple[int, ...], *, purpose: int = 0) -> Tensor:
+        """Uniform numbers in (0, 1), float32 [sample, *shape]."""
+        return uniform(self.seed, self.index, shape, member=self.member, step=self.step, purpose=purpose)

@@ -1,0 +1,11 @@
+"""Networks: layers of oscillators or blocks, readouts between them."""
+
+from oscillo.network.block_layer import BlockLayer, BlockLayerSpec
+from oscillo.network.layer import Layer, LayerSpec
+from oscillo.network.network import Network, NetworkObserver, NetworkOutput, NetworkSpec
+from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
+
+__all__ = [
+    "BlockLayer", "BlockLayerSpec", "Layer", "LayerSpec", "Network", "NetworkObserver", "NetworkOutput",
+    "NetworkSpec", "OscillatorLayer", "OscillatorLayerSpec",
+]  # fmt: skip

@@ -1,0 +1,170 @@
+"""A network: layers, and between them readouts that turn a last state into the next stimulus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from oscillo.draws import Draws
+from oscillo.integrators.loop import Measures, advance
+from oscillo.layout import State, StateShape
+from oscillo.network.block_layer import BlockLayerSpec
+from oscillo.network.layer import Layer, LayerSpec, Problem
+from oscillo.network.oscillator_layer import OscillatorLayerSpec
+from oscillo.spec import Component, Spec
+
+NetworkObserver = Callable[[int, int, State, Measures], None]
+"""Called with the layer's number, the step number 0 .. T, the state at that step, and its measures."""
+
+
+class NetworkSpec(Spec):
+    """Layers of oscillators or blocks, from the input to the last readout."""
+
+    sites: list[int] | None = Field(
+        None, description="Grid that the layers live on, such as [9, 9]; [] for none. A task may know it by itself."
+    )
+    layers: list[Component[LayerSpec, "oscillators"]] = Field(min_length=1, description="The layers, first to last.")
+
+    def resolve_sites(self, sites: Sequence[int] | None) -> tuple[int, ...]:
+        """The declared grid, or the one a task knows.
+
+        Raises:
+            ValueError: when neither is there, or they differ.
+        """
+        if self.sites is None and sites is None:
+            raise ValueError("the network has no `sites`: give the grid, such as `sites: [9, 9]`, or `sites: []`")
+        if self.sites is not None and sites is not None and list(self.sites) != list(sites):
+            raise ValueError(f"the network's sites are {list(self.sites)}, and the task's are {list(sites)}")
+        return tuple(self.sites if self.sites is not None else sites or ())
+
+    def problems(self, sites: tuple[int, ...], channels: int | None = None) -> list[Problem]:
+        """Reasons why the network cannot be built on those sites, each with its place in the declaration.
+
+        Args:
+            sites: the grid.
+            channels: channels of the features that will arrive at the first layer, where they are known.
+        """
+        found: list[Problem] = []
+        for number, layer in enumerate(self.layers):
+            place = ("layers", number)
+            found += [((*place, *where), text) for where, text in layer.problems(sites)]
+            shape = layer.shape(sites)
+            if channels is not None and channels != shape.channels:
+                found.append((place, f"the layer has {shape.channels} channels, and {channels} arrive from before it"))
+            before = self.layers[number - 1] if number else None
+            if before is not None and isinstance(layer, OscillatorLayerSpec) and layer.initial == "previous":
+                carried = before.shape(sites).channels
+                if carried != shape.channels:
+                    found.append((
+                        (*place, "initial"),
+                        f"the layer before ends with {carried} channels, and this one has {shape.channels}; "
+                        "take `initial: drawn`",
+                    ))  # fmt: skip
+            channels = layer.channels_out(sites, self._following(number, sites))
+        return found
+
+    def channels_in(self, sites: tuple[int, ...]) -> int:
+        """Channels of the features the first layer takes."""
+        return self.layers[0].shape(sites).channels
+
+    def build(self, sites: tuple[int, ...]) -> Network:
+        """The network's module."""
+        layers = [layer.build(sites, self._following(number, sites)) for number, layer in enumerate(self.layers)]
+        channels = self.layers[-1].channels_out(sites, None)
+        return Network(layers, channels)
+
+    def _following(self, number: int, sites: tuple[int, ...]) -> int | None:
+        after = self.layers[number + 1 :]
+        return after[0].shape(sites).channels if after else None
+
+
+class NetworkOutput(NamedTuple):
+    """What a network gives back."""
+
+    features: Tensor
+    """The last readout, [sample, *sites, channel]."""
+    states: list[State]
+    """The last state of every layer."""
+
+
+class Network(nn.Module):
+    """Layers of oscillators or blocks; an ordinary module, to be used alone or inside another model."""
+
+    def __init__(self, layers: Sequence[Layer], channels_out: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.channels_in, self.channels_out = layers[0].shape.channels, channels_out
+
+    @property
+    def shapes(self) -> list[StateShape]:
+        """Shape of one sample's state in each layer, on the grid the network was built for."""
+        return [layer.shape for layer in self.layers]  # pyright: ignore[reportReturnType, reportAttributeAccessIssue]
+
+    def steps_of(self, steps: int | Sequence[int] | None) -> list[int]:
+        """Steps each layer takes; one number counts for every layer that is declared with more than one step."""
+        declared: list[int] = [layer.steps for layer in self.layers]  # pyright: ignore[reportAssignmentType]
+        if steps is None:
+            return declared
+        if isinstance(steps, int):
+            return [steps if own > 1 else own for own in declared]
+        if len(steps) != len(declared):
+            raise ValueError(f"steps for {len(steps)} layers, and the network has {len(declared)}")
+        return list(steps)
+
+    def forward(
+        self, features: Tensor, initial: Tensor | None = None, *, steps: int | Sequence[int] | None = None,
+        draws: Draws | None = None, observe: NetworkObserver | None = None, recompute_every: int = 0,
+    ) -> NetworkOutput:  # fmt: skip
+        """Run all layers and read out the last one.
+
+        Args:
+            features: what arrives at the first layer, [sample, *sites, channel].
+            initial: initial state of the first layer, [sample, *sites, component, oscillator]; left out, it is drawn.
+            steps: steps to take in place of the declared ones, for all layers or one by one.
+            draws: key of the random initial states; left out, seed 0 and the position in the batch.
+            observe: told every state and its measures; see `oscillo.integrators.loop`.
+            recompute_every: gradient checkpointing, in steps; see `oscillo.integrators.loop.advance`.
+
+        Raises:
+            ValueError: when features do not have the first layer's channels.
+        """
+        if features.shape[-1] != self.channels_in:
+            raise ValueError(f"features have {features.shape[-1]} channels, and the first layer {self.channels_in}")
+        draws = draws or Draws(0, torch.arange(len(features), device=features.device))
+        states: list[State] = []
+        for number, (layer, count) in enumerate(zip(self.layers, self.steps_of(steps), strict=True)):
+            assert isinstance(layer, Layer)
+            stimulus = layer.stimulus_of(features)
+            x = self._first_state(layer, number, stimulus, states, initial, draws)
+            watch = None if observe is None else _of_layer(observe, number)
+            state = advance(
+                layer, layer.initial_state(x), stimulus,
+                steps=count, dt=layer.dt, observe=watch, recompute_every=recompute_every,
+            )  # fmt: skip
+            states.append(state)
+            features = layer.readout(state["x"])
+        return NetworkOutput(features, states)
+
+    @staticmethod
+    def _first_state(
+        layer: Layer, number: int, arriving: Tensor, states: list[State], initial: Tensor | None, draws: Draws
+    ) -> Tensor:
+        if number == 0 and initial is not None:
+            return initial
+        if layer.starts_from_features:
+            return arriving
+        if states and layer.carries_on:
+            return states[-1]["x"].flatten(-2).unflatten(-1, (layer.shape.components, layer.shape.oscillators))
+        normals = draws.normal(tuple(arriving.shape[1:]), purpose=number)
+        return layer.spread(normals.to(arriving.dtype))
+
+
+def _of_layer(observe: NetworkObserver, number: int) -> Callable[[int, State, Measures], None]:
+    return lambda step, state, measures: observe(number, step, state, measures)
+
+
+__all__ = ["BlockLayerSpec", "Network", "NetworkObserver", "NetworkOutput", "NetworkSpec", "OscillatorLayerSpec"]
