@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 
 class Spec(BaseModel):
     """Base of every declaration. Immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `heads: true`, which pydantic would read as 1."""
+        if (
+            isinstance(value, bool)
+            and info.field_name
+            and _is_number(cls.model_fields[info.field_name].annotation)
+        ):
+            raise PydanticCustomError(
+                "number_from_bool", "takes a number, not {given}", {"given": str(value).lower()}
+            )
+        return value
 
 
 class ComponentSpec(Spec):
@@ -22,3 +38,9 @@ class ComponentSpec(Spec):
 
     role: ClassVar[str] = ""
     """The word that names the role in messages and listings, such as "coupling"."""
+
+
+def _is_number(annotation: Any) -> bool:
+    is_union = get_origin(annotation) in (Union, UnionType)
+    alternatives = set(get_args(annotation) if is_union else (annotation,)) - {NoneType}
+    return bool(alternatives) and alternatives <= {int, float}

@@ -14,6 +14,7 @@ from oscillo.spec.base import ComponentSpec
 S = TypeVar("S", bound=ComponentSpec)
 
 _kinds: dict[str, dict[str, type[ComponentSpec]]] = {}
+_broken: dict[str, str] = {}
 
 
 def register(spec: type[S]) -> type[S]:
@@ -29,7 +30,9 @@ def register(spec: type[S]) -> type[S]:
     known = _kinds.setdefault(spec.role, {})
     other = known.get(field.default)
     if other is not None and (other.__module__, other.__qualname__) != (spec.__module__, spec.__qualname__):
-        raise ValueError(f"{spec.role} kind {field.default!r} is taken by {other.__module__}.{other.__qualname__}")
+        raise ValueError(
+            f"{spec.role} kind {field.default!r} is taken by {other.__module__}.{other.__qualname__}"
+        )
     known[field.default] = spec
     return spec
 
@@ -40,7 +43,12 @@ def registered(role: str | None = None) -> dict[str, dict[str, type[ComponentSpe
     return {name: dict(sorted(_kinds.get(name, {}).items())) for name in roles}
 
 
-class _OneOf:
+def note_broken(plugin: str, reason: str) -> None:
+    """Remember a plugin that could not be loaded; whoever asks for a kind that is not there is told of it."""
+    _broken[plugin] = reason
+
+
+class OneOf:
     """Annotation that validates a mapping by the registered kind its `kind` key names.
 
     The choice is looked up when a value is validated and not when the class is made, so plugins may register kinds
@@ -51,40 +59,53 @@ class _OneOf:
         self.role = role
         self.default = default
 
+    def spec_for(self, value: Any) -> type[ComponentSpec] | None:
+        """The class that a raw mapping would be validated by; None when its kind is missing or unknown."""
+        kind = value.get("kind", self.default) if isinstance(value, Mapping) else None
+        return _kinds.get(self.role.role, {}).get(kind) if isinstance(kind, str) else None
+
     def _choose(self, value: Any) -> ComponentSpec:
         if isinstance(value, self.role):
             return value
-        name, known = self.role.role, _kinds.get(self.role.role, {})
-        if not isinstance(value, Mapping):
-            raise PydanticCustomError(
-                "component_type", "a {role} is a mapping with a `kind`, such as {{kind: {example}}}",
-                {"role": name, "example": next(iter(sorted(known)), "...")},
-            )  # fmt: skip
-        kind = value.get("kind", self.default)
-        if kind is None:
-            raise PydanticCustomError(
-                "component_kind_missing", "a {role} needs a `kind`: one of {known}",
-                {"role": name, "known": ", ".join(sorted(known))},
-            )  # fmt: skip
-        spec = known.get(kind) if isinstance(kind, str) else None
+        spec = self.spec_for(value)
         if spec is None:
-            close = get_close_matches(str(kind), known, n=1)
-            raise PydanticCustomError(
-                "component_kind_unknown", "there is no {role} of kind {kind}; known: {known}",
-                {"role": name, "kind": repr(kind), "known": ", ".join(sorted(known)),
-                 "suggestion": close[0] if close else None},
-            )  # fmt: skip
+            raise self._complaint(value)
         return spec.model_validate(value)
 
+    def _complaint(self, value: Any) -> PydanticCustomError:
+        role, known = self.role.role, sorted(_kinds.get(self.role.role, {}))
+        words: dict[str, Any] = {"role": role, "known": ", ".join(known) or "none"}
+        if not isinstance(value, Mapping):
+            words["example"] = "{kind: %s}" % (known[0] if known else "...")
+            return PydanticCustomError(
+                "component_type", "takes a {role}: a mapping with a `kind`, such as `{example}`", words
+            )
+        kind = value.get("kind", self.default)
+        if kind is None:
+            return PydanticCustomError(
+                "component_kind_missing", "a {role} needs a `kind` (known: {known})", words
+            )
+        close = get_close_matches(str(kind), known, n=1)
+        broken = "".join(
+            f"; the plugin {name} could not be loaded: {why}" for name, why in sorted(_broken.items())
+        )
+        words |= {"kind": repr(kind), "suggestion": close[0] if close else None, "broken": broken}
+        return PydanticCustomError(
+            "component_kind_unknown", "there is no {role} of kind {kind} (known: {known}){broken}", words
+        )
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        serialize = core_schema.plain_serializer_function_ser_schema(lambda spec: spec.model_dump(mode="json"))
+        serialize = core_schema.plain_serializer_function_ser_schema(
+            lambda spec: spec.model_dump(mode="json")
+        )
         return core_schema.no_info_plain_validator_function(self._choose, serialization=serialize)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        kinds = registered(self.role.role)[self.role.role]
-        refs = {kind: handler(spec.__pydantic_core_schema__) for kind, spec in kinds.items()}
-        mapping = {kind: ref["$ref"] for kind, ref in refs.items() if "$ref" in ref}
-        return {"oneOf": list(refs.values()), "discriminator": {"propertyName": "kind", "mapping": mapping}}
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Name the role and leave the kinds to `json_schema`: a kind may hold components of its own role."""
+        default = {} if self.default is None else {"x-default-kind": self.default}
+        return {"type": "object", "x-role": self.role.role, **default}
 
 
 if TYPE_CHECKING:
@@ -99,4 +120,4 @@ else:
 
         def __class_getitem__(cls, item: Any) -> Any:
             role, default = item if isinstance(item, tuple) else (item, None)
-            return Annotated[role, _OneOf(role, default)]
+            return Annotated[role, OneOf(role, default)]
