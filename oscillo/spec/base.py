@@ -18,22 +18,16 @@ class Spec(BaseModel):
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse `heads: true`, which pydantic would read as 1."""
-        if (
-            isinstance(value, bool)
-            and info.field_name
-            and _is_number(cls.model_fields[info.field_name].annotation)
-        ):
-            raise PydanticCustomError(
-                "number_from_bool", "takes a number, not {given}", {"given": str(value).lower()}
-            )
+        if isinstance(value, bool) and info.field_name and _is_number(cls.model_fields[info.field_name].annotation):
+            raise PydanticCustomError("number_from_bool", "takes a number, not {given}", {"given": str(value).lower()})
         return value
 
 
 class ComponentSpec(Spec):
     """Base of the declarations that a `kind:` chooses between.
 
-    A *role* is a direct subclass that sets `role` (`CouplingSpec`, `IntegratorSpec`, ...); a *kind* is a subclass of
-    a role that carries `kind: Literal["name"] = "name"` and is registered with `oscillo.spec.register`.
+    A *role* is a direct subclass that sets `role` (`CouplingSpec`, `IntegratorSpec`, ...); a *kind* is a
+    subclass of a role that carries `kind: Literal["name"] = "name"` and is registered (`register`).
     """
 
     role: ClassVar[str] = ""

@@ -15,7 +15,8 @@ from oscillo.spec.yaml_text import parse_yaml
 def merge(base: Located | None, over: Located) -> Located:
     """Lay one value over another: mappings key by key, anything else (lists too) replaces what was there.
 
-    A key written `~name` removes what the base has under `name`; a value given with it takes its place unmerged.
+    A key written `~name` removes what the base has under `name`; a value given with it takes its place,
+    unmerged.
 
     Raises:
         SpecError: with every `~name` that has nothing to remove.
@@ -35,11 +36,7 @@ def _merge(base: Located | None, over: Located, path: SpecPath, problems: list[P
     for key, child in removals.items():
         if key[1:] not in content:
             close = get_close_matches(key[1:], content, n=1)
-            remedy = (
-                f"did you mean `~{close[0]}`?"
-                if close
-                else "only keys of a file named in `extends` can be removed"
-            )
+            remedy = f"did you mean `~{close[0]}`?" if close else "nothing below has that key"
             problems.append(Problem.on_key(child.origin, (*path, key), f"no `{key[1:]}` to remove", remedy))
         content.pop(key[1:], None)
         if child.value is not None:

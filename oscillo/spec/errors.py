@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class SpecProblem(NamedTuple):
-    """A problem that component code found in its own declaration; it knows the path but no file.
+    """A problem that component code found in its own declaration; without file or line.
 
-    `path` is relative to the component that reports it; whoever holds the component puts its own place in front.
+    `path` is relative to the component that reports it; whoever holds the component puts its own
+    place in front (`under`).
     """
 
     path: SpecPath
@@ -59,14 +60,10 @@ class Problem:
 
     @property
     def where(self) -> str:
-        """File, line and column; or the words that name the override or mapping; empty when there is no source."""
+        """File, line and column, or the words that name the override or mapping; empty without a source."""
         if self.source is None:
             return ""
-        return (
-            f"{self.source.name}:{self.line}:{self.column}"
-            if self.source.file and self.line
-            else self.source.name
-        )
+        return f"{self.source.name}:{self.line}:{self.column}" if self.source.file and self.line else self.source.name
 
     @property
     def source_line(self) -> str:
@@ -110,15 +107,13 @@ class SpecError(ValueError):
     def at(
         cls, document: Document | None, problems: Iterable[SpecProblem | tuple[SpecPath, str, str | None]]
     ) -> SpecError:
-        """Problems found after validation (heads that do not divide the channels), with their places in the text.
+        """Problems found after validation (heads that do not divide channels) with their places in the text.
 
         Args:
-            document: what the spec was read from; None for a spec made in Python, whose problems have a path alone.
+            document: what the spec was read from; None for one made in Python (problems have paths alone).
             problems: path from the root of the spec, message and remedy of each.
         """
         found = [SpecProblem(*problem) for problem in problems]
         if document is None:
             return cls(Problem(message, path, suggestion=remedy) for path, message, remedy in found)
-        return cls(
-            Problem.on_value(document.origin(path), path, message, remedy) for path, message, remedy in found
-        )
+        return cls(Problem.on_value(document.origin(path), path, message, remedy) for path, message, remedy in found)

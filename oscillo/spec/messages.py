@@ -41,7 +41,7 @@ _BOUNDS = {
 
 
 def expected(error: Mapping[str, Any]) -> str | None:
-    """What a value of the right type would have been; None when the error is about something else than the type."""
+    """What a value of the right type would have been; None when the error is not about its type."""
     kind = error["type"]
     if kind in ("literal_error", "enum", "union_tag_invalid"):
         words = error["ctx"].get("expected") or error["ctx"]["expected_tags"]
@@ -61,7 +61,7 @@ def mismatch(errors: list[Mapping[str, Any]]) -> tuple[str, str | None]:
 
 
 def message(error: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Message and suggestion for any error but unknown and missing keys, which need to know the other keys."""
+    """Message and suggestion for any error but unknown and missing keys, which need the other keys."""
     kind, given, context = error["type"], error["input"], error.get("ctx", {})
     if kind in _BOUNDS:
         return _BOUNDS[kind].format(given=show(given), **context), None

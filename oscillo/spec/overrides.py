@@ -7,13 +7,13 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from oscillo.spec.errors import Problem, SpecError
-from oscillo.spec.source import Located, Origin, Source, SpecPath, dotted
+from oscillo.spec.source import Located, Origin, Source, dotted
 from oscillo.spec.yaml_text import parse_yaml
 
 
 @dataclass(frozen=True)
 class Override:
-    """One change: the parts of the path with their origins, and the new value, or None to remove what is there."""
+    """One change: parts of the path with their origins, and the new value (None: remove what is there)."""
 
     parts: tuple[str, ...]
     origins: tuple[Origin, ...]
@@ -101,11 +101,9 @@ def _changed(node: Located, override: Override, depth: int) -> Located:
 def _index(items: list[Located], part: str, override: Override, depth: int) -> int:
     if part.isdecimal() and int(part) < len(items):
         return int(part)
-    here: SpecPath = override.parts[:depth]
+    here = dotted(override.parts[:depth])
     count = "no items" if not items else f"items 0 to {len(items) - 1}" if len(items) > 1 else "one item, 0"
-    override.problem(
-        depth, f"`{dotted(here)}` is a list with {count}", f"set `{dotted(here)}` as a whole to lengthen it"
-    )
+    override.problem(depth, f"`{here}` is a list with {count}", f"set `{here}` as a whole to lengthen it")
 
 
 def _nothing_to_remove(children: dict[Any, Located], part: str, override: Override, depth: int) -> NoReturn:

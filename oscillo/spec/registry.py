@@ -30,9 +30,7 @@ def register(spec: type[S]) -> type[S]:
     known = _kinds.setdefault(spec.role, {})
     other = known.get(field.default)
     if other is not None and (other.__module__, other.__qualname__) != (spec.__module__, spec.__qualname__):
-        raise ValueError(
-            f"{spec.role} kind {field.default!r} is taken by {other.__module__}.{other.__qualname__}"
-        )
+        raise ValueError(f"{spec.role} kind {field.default!r} is taken by {other.__module__}.{other.__qualname__}")
     known[field.default] = spec
     return spec
 
@@ -51,8 +49,8 @@ def note_broken(plugin: str, reason: str) -> None:
 class OneOf:
     """Annotation that validates a mapping by the registered kind its `kind` key names.
 
-    The choice is looked up when a value is validated and not when the class is made, so plugins may register kinds
-    at any time, and an error's location holds YAML keys alone (a tagged union would add the tag).
+    The choice is looked up when a value is validated and not when the class is made, so plugins may register
+    kinds at any time, and an error's location holds YAML keys alone (a tagged union would add the tag).
     """
 
     def __init__(self, role: type[ComponentSpec], default: str | None = None) -> None:
@@ -82,27 +80,19 @@ class OneOf:
             )
         kind = value.get("kind", self.default)
         if kind is None:
-            return PydanticCustomError(
-                "component_kind_missing", "a {role} needs a `kind` (known: {known})", words
-            )
+            return PydanticCustomError("component_kind_missing", "a {role} needs a `kind` (known: {known})", words)
         close = get_close_matches(str(kind), known, n=1)
-        broken = "".join(
-            f"; the plugin {name} could not be loaded: {why}" for name, why in sorted(_broken.items())
-        )
+        broken = "".join(f"; the plugin {name} could not be loaded: {why}" for name, why in sorted(_broken.items()))
         words |= {"kind": repr(kind), "suggestion": close[0] if close else None, "broken": broken}
         return PydanticCustomError(
             "component_kind_unknown", "there is no {role} of kind {kind} (known: {known}){broken}", words
         )
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        serialize = core_schema.plain_serializer_function_ser_schema(
-            lambda spec: spec.model_dump(mode="json")
-        )
+        serialize = core_schema.plain_serializer_function_ser_schema(lambda spec: spec.model_dump(mode="json"))
         return core_schema.no_info_plain_validator_function(self._choose, serialization=serialize)
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Name the role and leave the kinds to `json_schema`: a kind may hold components of its own role."""
         default = {} if self.default is None else {"x-default-kind": self.default}
         return {"type": "object", "x-role": self.role.role, **default}

@@ -46,7 +46,7 @@ class Origin:
 
     @property
     def key(self) -> tuple[int, int]:
-        """Line and column of the key, or of the value where it has no key (list items, the whole document)."""
+        """Line and column of the key, or of the value where there is no key (list items, the document)."""
         return (self.key_line, self.key_column) if self.key_line else (self.line, self.column)
 
     @property

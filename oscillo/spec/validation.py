@@ -27,7 +27,7 @@ def validate(model: type[M], document: Document) -> M:
         document: what was read; plugins it names must have been loaded (`load_plugins`).
 
     Raises:
-        SpecError: with every problem at once, each with its place in the text and, where there is one, a suggestion.
+        SpecError: with every problem at once, with its place in the text and a suggestion where one is near.
     """
     try:
         return model.model_validate(document.data)
@@ -40,8 +40,9 @@ def validate(model: type[M], document: Document) -> M:
 class _Fault:
     """One pydantic error with its location followed through model and data.
 
-    `path` holds YAML keys alone. pydantic names the branches of a union inside the location; `branch` is the first
-    such name and `branch_depth` the length of the path up to it. `parents` is what the second last place may hold.
+    `path` holds YAML keys alone. pydantic names the branches of a union in the location; `branch` is the first
+    such name and `branch_depth` the length of the path up to it. `parents` is what the mapping
+    around the last key may be.
     """
 
     error: Mapping[str, Any]
@@ -106,7 +107,7 @@ def _problem(fault: _Fault, document: Document) -> Problem:
 
 
 def _meant(fault: _Fault, document: Document) -> str | None:
-    """The key that an unknown one was probably meant to be; a complaint that it is missing adds nothing then."""
+    """The key that an unknown one was probably meant to be; that it is missing is then no news."""
     if fault.error["type"] != "extra_forbidden":
         return None
     parent = _at(document.data, fault.path[:-1])
@@ -115,7 +116,7 @@ def _meant(fault: _Fault, document: Document) -> str | None:
 
 
 def _remedy(fault: _Fault, document: Document) -> str | None:
-    """What to do about an unknown key: the nearest known one, what changed the kind, or the keys there are."""
+    """What to do about an unknown key: the nearest known one, what changed the kind, or all keys."""
     meant = _meant(fault, document)
     if meant:
         return f"did you mean `{meant}`?"

@@ -50,6 +50,4 @@ def require_version(root: Located) -> None:
     if "version" not in root.value:
         origin = root.origin
         message = "the spec states no version"
-        raise SpecError(
-            [Problem.on_value(origin, (), message, f"add `version: {VERSION}` as its first line")]
-        )
+        raise SpecError([Problem.on_value(origin, (), message, f"add `version: {VERSION}` as its first line")])

@@ -10,7 +10,9 @@ from oscillo.spec.source import Located, Origin, Source, SpecPath
 
 if TYPE_CHECKING:
     from ruamel.yaml.error import MarkedYAMLError
-    from ruamel.yaml.nodes import Node
+
+Node = Any
+"""A node of ruamel's tree: `id`, `tag`, `value`, `style`, `start_mark` (its base class declares none of them)."""
 
 _CORE_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "null", "bool", "int", "float", "map", "seq")}
 _IMPLIED_TAGS = _CORE_TAGS | {
@@ -38,7 +40,7 @@ def parse_yaml(source: Source, text: str | None = None) -> Located | None:
         text: what to read instead of the whole source; columns count alike, so what stands before is blanked.
 
     Raises:
-        SpecError: on a syntax error, or with all duplicate keys, tags, merge keys and keys that are no scalars.
+        SpecError: on a syntax error; or with all duplicate keys, tags and keys that are no scalars.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -62,7 +64,7 @@ def parse_yaml(source: Source, text: str | None = None) -> Located | None:
 
 
 def plain_scalar(text: str) -> Any:
-    """What an unquoted word means in the core schema of YAML 1.2: null, truth value, number or the word itself."""
+    """What an unquoted word means in the core schema of YAML 1.2: null, true, a number or the word itself."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
@@ -108,14 +110,10 @@ class _Reading:
             if key.id != "scalar":
                 self.problem(key, path, "a key must be a word or a number", "write the key as text")
             elif key.tag == "tag:yaml.org,2002:merge":
-                self.problem(
-                    key, path, "`<<` is not part of YAML 1.2", "use `extends:`, or write the keys out"
-                )
+                self.problem(key, path, "`<<` is not YAML 1.2", "use `extends:`, or write the keys out")
             elif key.value in content:
                 first = content[key.value].origin.key_line
-                self.problem(
-                    key, (*path, key.value), f"duplicate key, first given in line {first}", "keep one"
-                )
+                self.problem(key, (*path, key.value), f"duplicate key, first in line {first}", "keep one")
             else:
                 content[key.value] = self.value(value, key, (*path, key.value))
         return content
@@ -126,9 +124,7 @@ class _Reading:
             return Origin(self.source, mark.line + 1, mark.column + 1)
         at_key = (key.start_mark.line + 1, key.start_mark.column + 1)
         if node.id == "scalar" and node.value == "" and node.style is None:
-            return Origin(
-                self.source, *at_key, *at_key
-            )  # nothing is written, and the mark is at what comes next
+            return Origin(self.source, *at_key, *at_key)  # nothing is written, and the mark is at what comes next
         return Origin(self.source, mark.line + 1, mark.column + 1, *at_key)
 
     def problem(self, node: Node, path: SpecPath, message: str, suggestion: str) -> None:

@@ -1,0 +1,234 @@
+"""What can be written in a spec: the fields and meaning of any part, and the kinds of any role."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined, to_jsonable_python
+
+from oscillo.spec.base import ComponentSpec, Spec
+from oscillo.spec.fields import Holds, field_holds
+from oscillo.spec.registry import OneOf, registered
+
+_BOUNDS = {"gt": "> {}", "ge": ">= {}", "lt": "< {}", "le": "<= {}", "multiple_of": "a multiple of {}",
+           "min_length": "length at least {}", "max_length": "length at most {}", "pattern": "matches {}"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FieldText:
+    """One field: its name, its type in words, its default as JSON (None: has to be given), bounds and meaning."""
+
+    name: str
+    type: str
+    default: str | None
+    bounds: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A part of a spec in words.
+
+    Attributes:
+        title: `coupling`, `coupling.attention`, or a path such as `training.optimizer`.
+        summary: the first line of the docstring, or the description of the field.
+        text: the rest of the docstring.
+        fields: the fields of a kind or mapping; the one field itself for a path that leads to a value.
+        kinds: for a role, each registered kind with its summary.
+    """
+
+    title: str
+    summary: str
+    text: str = ""
+    fields: tuple[FieldText, ...] = ()
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        """Plain text for a terminal."""
+        lines = [f"{self.title}: {self.summary}" if self.summary else self.title]
+        if self.text:
+            lines += ["", self.text]
+        if self.kinds:
+            width = max(map(len, self.kinds))
+            lines += ["", "kinds:", *(f"  {kind:<{width}}  {line}" for kind, line in self.kinds.items())]
+        if self.fields:
+            lines += ["", "fields:"]
+        for entry in self.fields:
+            default = "required" if entry.default is None else f"default {entry.default}"
+            facts = "; ".join(filter(None, (entry.type, entry.bounds, default)))
+            lines += [f"  {entry.name}  ({facts})"] + ([f"      {entry.meaning}"] if entry.meaning else [])
+        return "\n".join(lines)
+
+    def to_markdown(self, level: int = 2) -> str:
+        """A section of a page, under a heading of the given level."""
+        blocks = [f"{'#' * level} `{self.title}`", self.summary, self.text]
+        if self.kinds:
+            rows = [f"| `{kind}` | {_cell(line)} |" for kind, line in self.kinds.items()]
+            blocks.append("\n".join(["| kind | meaning |", "|---|---|", *rows]))
+        if self.fields:
+            rows = [
+                f"| `{f.name}` | {_cell(f.type)} | {'required' if f.default is None else f'`{_cell(f.default)}`'} "
+                f"| {_cell(f.bounds)} | {_cell(f.meaning)} |"
+                for f in self.fields
+            ]
+            head = ["| field | type | default | bounds | meaning |", "|---|---|---|---|---|"]
+            blocks.append("\n".join(head + rows))
+        return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def explain(target: str, root: type[Spec] | None = None) -> Explanation:
+    """Explain a role, a kind, or a place in the spec.
+
+    Args:
+        target: `coupling`, `coupling.attention`, or a dotted path from the root of the spec, such as
+            `network.layers.0.coupling`, with or without list indices, and with kinds as steps
+            (`task.sudoku.train`). An empty target explains the root.
+        root: the class of the whole spec; without it only roles and kinds are known.
+
+    Raises:
+        ValueError: when there is no such thing; names what there is, and the nearest.
+    """
+    parts = target.split(".") if target else []
+    if parts and parts[0] in registered():
+        base = _base(parts[0])
+        return _follow([Holds(base, OneOf(base))], parts[1:], [parts[0]])
+    if root is None or (parts and parts[0] not in root.model_fields):
+        keys = list(root.model_fields) if root else []
+        raise ValueError(_unknown(parts[0] if parts else "", "the spec", [*registered(), *keys]))
+    return _follow([Holds(root)], parts, [])
+
+
+def spec_reference(root: type[Spec]) -> str:
+    """The reference of the spec as Markdown: the root, the mappings below it, then all roles and kinds."""
+    sections = [_explain_model(root, "the spec").to_markdown(2)]
+    sections += [_explain_model(model, path).to_markdown(3) for path, model in _mappings(root, "", {root})]
+    for role, kinds in registered().items():
+        seen: set[type[Spec]] = set(kinds.values())
+        sections.append(_explain_role(_base(role)).to_markdown(2))
+        for kind, spec in kinds.items():
+            title = f"{role}.{kind}"
+            sections.append(_explain_model(spec, title).to_markdown(3))
+            below = _mappings(spec, f"{title}.", seen)
+            sections += [_explain_model(model, path).to_markdown(4) for path, model in below]
+    return "\n".join(sections)
+
+
+def _follow(here: list[Holds], parts: list[str], done: list[str]) -> Explanation:
+    """Walk down by field names, kinds and (optional) list indices, and explain what is there."""
+    entry: FieldInfo | None = None
+    for part in parts:
+        if part.isdecimal():
+            continue
+        here = _items(here)
+        kinds = {kind: spec for held in here for kind, spec in _kinds(held).items()}
+        models = [*_models(here), *kinds.values()]
+        options = {name: model for model in reversed(models) for name in model.model_fields}
+        if part in kinds:
+            here, entry = [Holds(kinds[part])], None
+        elif part in options:
+            found = options[part].model_fields[part]
+            here, entry = field_holds(found), found
+        else:
+            raise ValueError(_unknown(part, f"`{'.'.join(done)}`", [*kinds, *options]))
+        done = [*done, part]
+    title, inner = ".".join(done) or "the spec", _items(here)
+    roles = [held.choice.role for held in inner if held.choice]
+    if roles:
+        return _explain_role(roles[0], title, entry)
+    if entry is not None and not _models(inner):
+        return Explanation(title, entry.description or "", fields=(_field_text(done[-1], entry),))
+    return _explain_model(_models(inner)[0], title, entry)
+
+
+def _items(here: list[Holds]) -> list[Holds]:
+    """What the items of lists and the values of mappings may hold, in place of the list or mapping."""
+    opened: list[Holds] = []
+    for held in here:
+        keys: tuple[str | int, ...] = (0, "*")
+        inside = [] if held.choice or held.models() else [deep for key in keys for deep in held.inside(key)]
+        opened += _items(inside) or [held]
+    return opened
+
+
+def _models(here: list[Holds]) -> list[type[Spec]]:
+    return [model for held in here if held.choice is None for model in held.models()]
+
+
+def _kinds(held: Holds) -> dict[str, type[ComponentSpec]]:
+    """The kinds of a choice, the default one first."""
+    if held.choice is None:
+        return {}
+    role, default = held.choice.role.role, held.choice.default
+    return dict(sorted(registered(role)[role].items(), key=lambda item: item[0] != default))
+
+
+def _base(role: str) -> type[ComponentSpec]:
+    """The class that stands for a role: the one that sets its name."""
+    spec = next(iter(registered(role)[role].values()))
+    return next(cls for cls in reversed(spec.__mro__) if issubclass(cls, ComponentSpec) and cls.role == role)
+
+
+def _mappings(model: type[Spec], prefix: str, seen: set[type[Spec]]) -> Iterator[tuple[str, type[Spec]]]:
+    """The mappings below a declaration that are no components, each once."""
+    for name, entry in model.model_fields.items():
+        for below in _models(_items(field_holds(entry))):
+            if below not in seen:
+                seen.add(below)
+                yield f"{prefix}{name}", below
+                yield from _mappings(below, f"{prefix}{name}.", seen)
+
+
+def _explain_role(base: type[ComponentSpec], title: str | None = None, entry: FieldInfo | None = None) -> Explanation:
+    summary, text = _doc(base)
+    kinds = {kind: _doc(spec)[0] for kind, spec in registered(base.role)[base.role].items()}
+    fields = () if entry is None or title is None else (_field_text(title.rpartition(".")[2], entry),)
+    return Explanation(title or base.role, summary, text, fields, kinds)
+
+
+def _explain_model(model: type[Spec], title: str, entry: FieldInfo | None = None) -> Explanation:
+    summary, text = _doc(model)
+    fields = tuple(_field_text(name, info) for name, info in model.model_fields.items() if name != "kind")
+    return Explanation(title, (entry.description if entry else None) or summary, text, fields)
+
+
+def _field_text(name: str, entry: FieldInfo) -> FieldText:
+    words = " or ".join(held.words for held in field_holds(entry))
+    return FieldText(name, words, _default(entry), _bounds(entry), " ".join((entry.description or "").split()))
+
+
+def _default(entry: FieldInfo) -> str | None:
+    value = entry.get_default(call_default_factory=True)
+    if value is PydanticUndefined:
+        return None
+    return json.dumps(to_jsonable_python(value), ensure_ascii=False)
+
+
+def _bounds(entry: FieldInfo) -> str:
+    limits: list[str] = []
+    for constraint in entry.metadata:
+        for name, text in _BOUNDS.items():
+            value = getattr(constraint, name, None)
+            if value is not None:
+                limits.append(text.format(value))
+    return ", ".join(limits)
+
+
+def _doc(model: type) -> tuple[str, str]:
+    """First paragraph, in one line, and the rest of the class's own docstring."""
+    summary, _, rest = inspect.cleandoc(model.__dict__.get("__doc__") or "").partition("\n\n")
+    return " ".join(summary.split()), rest.strip()
+
+
+def _unknown(part: str, where: str, known: list[str]) -> str:
+    close = get_close_matches(part, known, n=1)
+    remedy = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(known) or 'nothing'}"
+    return f"there is no `{part}` in {where}; {remedy}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
