@@ -6,13 +6,13 @@ from oscillo.spec.dump import spec_hash, to_yaml
 from oscillo.spec.errors import Problem, SpecError, SpecProblem
 from oscillo.spec.explain import Explanation, explain, spec_reference
 from oscillo.spec.plugins import PluginFile, load_plugins
-from oscillo.spec.registry import Component, register, registered
+from oscillo.spec.registry import Component, OneOf, register, registered
 from oscillo.spec.schema import json_schema
 from oscillo.spec.validation import validate
 from oscillo.spec.versions import VERSION
 
 __all__ = [
-    "VERSION", "Component", "ComponentSpec", "Document", "Explanation", "PluginFile", "Problem", "Spec", "SpecError",
+    "VERSION", "Component", "ComponentSpec", "Document", "Explanation", "OneOf", "PluginFile", "Problem", "Spec", "SpecError",
     "SpecProblem", "explain", "json_schema", "load_plugins", "read_document", "register", "registered", "spec_hash",
     "spec_reference", "to_yaml", "validate",
 ]  # fmt: skip

@@ -105,7 +105,8 @@ else:
     class Component:
         """`Component[CouplingSpec]`: a field that takes any registered kind of that role.
 
-        `Component[LayerSpec, "oscillators"]` names the kind that a mapping without `kind` has.
+        `Component[LayerSpec, "oscillators"]` names the kind that a mapping without `kind` has. Linters take the
+        word for a type; `Annotated[LayerSpec, OneOf(LayerSpec, "oscillators")]` is the same without a complaint.
         """
 
         def __class_getitem__(cls, item: Any) -> Any:

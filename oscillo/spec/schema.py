@@ -48,7 +48,7 @@ def _generate(model: type[Spec]) -> tuple[dict[str, Any], dict[str, Any]]:
             break
         roles |= found
     renamed = {_target(references[spec, "validation"]): name for spec, name in names.items()}
-    rewritten = {renamed.get(name, name): _rewrite(schema, renamed) for name, schema in raw.items()}
+    rewritten = {str(renamed.get(name, name)): _rewrite(schema, renamed) for name, schema in raw.items()}
     for role, default in roles:
         rewritten[_role_name(role, default)] = _one_of(role, default)
     return rewritten.pop(""), rewritten
