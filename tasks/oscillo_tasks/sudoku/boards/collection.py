@@ -65,10 +65,7 @@ class Boards:
         parts = list(parts)
         if len({part.block for part in parts}) != 1:
             raise ValueError("boards to be joined need one and the same block shape")
-        arrays = [
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("puzzles", "solutions", "nodes")
-        ]
+        arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in ("puzzles", "solutions", "nodes")]
         return Boards(arrays[0], arrays[1], arrays[2], parts[0].block)
 
 

@@ -82,10 +82,7 @@ def class_keys(grids: np.ndarray, block: BlockShape) -> list[bytes]:
 def split_of(grids: np.ndarray, block: BlockShape) -> np.ndarray:
     """Split each of the grids [n, cells] belongs to: array of str [n]."""
     hashes = (
-        np.array(
-            [blake2b(key, digest_size=1).digest()[0] for key in class_keys(grids, block)], dtype=np.int64
-        )
-        % 64
+        np.array([blake2b(key, digest_size=1).digest()[0] for key in class_keys(grids, block)], dtype=np.int64) % 64
     )
     bounds = [_SPLIT_BOUNDS[split][1] for split in SPLITS]
     return np.array(SPLITS)[np.searchsorted(bounds, hashes, side="right")]
@@ -98,9 +95,10 @@ def random_grids(count: int, block: BlockShape, rng: np.random.Generator) -> np.
     none is left, a random digit goes to a random one of the cells with fewest candidates; a contradiction starts the
     grid anew. Every grid can come out; the chances of different grids are similar but not equal.
     """
-    done: list[np.ndarray] = []
+    grids = np.zeros((count, block.cells), dtype=np.uint8)
+    number = np.arange(count)
     states = _diagonal_blocks(count, block, rng)
-    while states.shape[1]:
+    while number.size:
         states, dead, settled = one_round(states, block)
         if dead.any():
             states[:, dead] = _diagonal_blocks(int(dead.sum()), block, rng)
@@ -109,11 +107,10 @@ def random_grids(count: int, block: BlockShape, rng: np.random.Generator) -> np.
             continue
         digits = digits_of(states[:, stuck], block)
         full = digits.all(axis=1)
-        done.append(digits[full])
+        grids[number[stuck[full]]] = digits[full]
         _place_at_random(states, stuck[~full], block, rng)
-        if full.any():
-            states = np.delete(states, stuck[full], axis=1)
-    return np.concatenate(done) if done else np.zeros((0, block.cells), dtype=np.uint8)
+        states, number = np.delete(states, stuck[full], axis=1), np.delete(number, stuck[full])
+    return grids
 
 
 def _diagonal_blocks(count: int, block: BlockShape, rng: np.random.Generator) -> np.ndarray:
@@ -127,9 +124,7 @@ def _diagonal_blocks(count: int, block: BlockShape, rng: np.random.Generator) ->
     return states
 
 
-def _place_at_random(
-    states: np.ndarray, which: np.ndarray, block: BlockShape, rng: np.random.Generator
-) -> None:
+def _place_at_random(states: np.ndarray, which: np.ndarray, block: BlockShape, rng: np.random.Generator) -> None:
     """Place, in the states of the given columns, a random candidate in a random smallest open cell."""
     chosen = states[:, which]
     size = set_size(block.side)[chosen].astype(np.float64)
@@ -140,9 +135,7 @@ def _place_at_random(
     states[cell, which] = bits[digit]
 
 
-def random_grids_of_split(
-    count: int, split: Split, block: BlockShape, rng: np.random.Generator
-) -> np.ndarray:
+def random_grids_of_split(count: int, split: Split, block: BlockShape, rng: np.random.Generator) -> np.ndarray:
     """Random grids that belong to one split: uint8 [count, cells]."""
     low, high = _SPLIT_BOUNDS[split]
     tries = 8 + int(1.2 * count * 64 / (high - low))

@@ -54,6 +54,11 @@ def digits_of(candidates: np.ndarray, block: BlockShape) -> np.ndarray:
     return np.ascontiguousarray(digit_of_set(block.side)[candidates].T)
 
 
+def only_one(sets: np.ndarray) -> np.ndarray:
+    """Whether candidate sets have at most one member, bool."""
+    return (sets & (sets - np.uint16(1))) == 0
+
+
 def _tally(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Digits found in at least one, and in at least two, of the cells of a unit."""
     once = parts[0].copy()
@@ -91,7 +96,7 @@ def one_round(candidates: np.ndarray, block: BlockShape) -> Round:
     """
     before = candidates.reshape(block.bands, block.rows, block.stacks, block.columns, -1)
     full = np.uint16((1 << block.side) - 1)
-    single = np.where(before & (before - np.uint16(1)), np.uint16(0), before)
+    single = before * only_one(before)
     after = before.copy()
     open_cell = ~single
     for once, twice in _tallies(single, block):
@@ -104,8 +109,7 @@ def one_round(candidates: np.ndarray, block: BlockShape) -> Round:
         hidden |= once & ~twice
     hidden &= after
     # Two digits that both have this cell as their only place leave it without any.
-    clash = hidden & (hidden - np.uint16(1))
-    after = np.where(hidden, np.where(clash, np.uint16(0), hidden), after).reshape(candidates.shape)
+    after = (after * (hidden == 0) | hidden * only_one(hidden)).reshape(candidates.shape)
     dead = (missing != 0) | (np.minimum.reduce(after, axis=0) == 0)
     settled = (np.bitwise_or.reduce(after ^ candidates, axis=0) == 0) & ~dead
     return Round(after, dead, settled)
@@ -118,7 +122,7 @@ def singles_finish(puzzles: np.ndarray, block: BlockShape) -> np.ndarray:
     running = np.arange(len(puzzles))
     while running.size:
         candidates, dead, settled = one_round(candidates, block)
-        full = np.bitwise_or.reduce(candidates & (candidates - np.uint16(1)), axis=0) == 0
+        full = only_one(candidates).all(axis=0)
         finished[running[settled & full]] = True
         keep = ~(dead | settled)
         candidates, running = candidates[:, keep], running[keep]

@@ -9,11 +9,11 @@ from oscillo_tasks.sudoku.boards.propagation import digit_bits
 from oscillo_tasks.sudoku.boards.search import search
 
 # Boards stuck above their target get this share of the missing clues back and try another order ...
-_PUT_BACK = 0.12
+_PUT_BACK = 0.16
 # ... this often, before they start anew from another grid. Where few boards are stuck, each is tried
 # in several ways at once, which costs hardly more.
 _ATTEMPTS = 30
-_TOGETHER = 256
+_TOGETHER = 160
 
 
 def thin(
@@ -65,7 +65,7 @@ def remove_clues(
     """Clues that leave each grid exactly one solution, and whether the target was met: bool [n, cells], bool [n].
 
     Clues go in random order, each if exactly one solution remains (`thin`). A board that gets stuck
-    above its target gets about one in eight of its lost clues back and loses clues in another random order; whichever
+    above its target gets about one in six of its lost clues back and loses clues in another random order; whichever
     has fewer clues is kept. Boards that have not met their target after 30 such attempts are given up.
     """
     given = thin(np.ones(solutions.shape, dtype=bool), solutions, targets, block, rng)

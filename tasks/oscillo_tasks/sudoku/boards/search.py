@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from oscillo_tasks.sudoku.boards.geometry import BlockShape
-from oscillo_tasks.sudoku.boards.propagation import candidates_of, digits_of, one_round, set_size
+from oscillo_tasks.sudoku.boards.propagation import candidates_of, digits_of, one_round, only_one, set_size
 
 # States worked on together: long enough to hide the cost of a numpy call, short enough to stay in the cache.
-WIDTH = 1024
+WIDTH = 512
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def search(candidates: np.ndarray, block: BlockShape, limit: int = 2) -> Answers
         states, dead, settled = one_round(states, block)
         if settled.any():
             stuck, stuck_owner = states[:, settled], owner[settled]
-            full = np.bitwise_or.reduce(stuck & (stuck - np.uint16(1)), axis=0) == 0
+            full = only_one(stuck).all(axis=0)
             # Backwards, so that of several solutions of a board the first is the one that stays.
             solutions[stuck_owner[full][::-1]] = digits_of(stuck[:, full][:, ::-1], block)
             found += np.bincount(stuck_owner[full], minlength=n)

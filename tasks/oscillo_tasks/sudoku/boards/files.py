@@ -1,0 +1,179 @@
+"""Boards from files: digit strings in CSV, plain or gzip, and SATNet's tensors."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from oscillo_tasks.sudoku.boards.checking import check_boards, parse_boards
+from oscillo_tasks.sudoku.boards.collection import Boards
+from oscillo_tasks.sudoku.boards.geometry import BlockShape
+
+# Names that public collections give the two columns.
+_PUZZLE_COLUMNS = ("puzzle", "puzzles", "quiz", "quizzes", "question", "board")
+_SOLUTION_COLUMNS = ("solution", "solutions", "answer")
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class BoardFileError(ValueError):
+    """A file that boards cannot be read from; the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that was left out: its number in the file (from 1, a header counts) and why."""
+
+    row: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"row {self.row}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class BoardFile:
+    """What a file held: the usable boards, in their order, and the rows left out."""
+
+    boards: Boards
+    rejected: list[Rejected]
+
+
+@dataclass(frozen=True)
+class RawBoards:
+    """Rows of a file before the solver has seen them.
+
+    Attributes:
+        puzzles: uint8 [n, cells].
+        solutions: uint8 [n, cells], or None where the file has none.
+        rows: row number of each, int64 [n].
+        rejected: rows that are no boards at all.
+    """
+
+    puzzles: np.ndarray
+    solutions: np.ndarray | None
+    rows: np.ndarray
+    rejected: list[Rejected]
+
+
+def read_boards(
+    path: str | Path,
+    block: BlockShape | None = None,
+    *,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> BoardFile:
+    """Read boards and prove for each that it has exactly one solution, the one the file gives.
+
+    Read are
+
+    - CSV, plain or gzip, with columns `puzzle` (or `quiz`) and, if known, `solution`, in any order among others; or
+      without a header, the puzzle first and the solution second. Boards are strings of digits, 0 or . for
+      blank. RRN's files are of this form. Everything is read as text, so leading zeros stay;
+    - a folder with SATNet's `features.pt` and `labels.pt`, one-hot [n, side, side, side], all zeros for blank,
+      loaded without running any code in them.
+
+    Args:
+        path: file or folder.
+        block: block shape; 3x3 unless given.
+        limit: read at most this many rows.
+        progress: called with (boards checked, boards to check).
+
+    Raises:
+        BoardFileError: if the file is missing, truncated, of another format, or without a usable board.
+    """
+    path, block = Path(path), block or BlockShape()
+    if not path.exists():
+        raise BoardFileError(f"{path}: no such file or folder; check the path (it is relative to {Path.cwd()})")
+    if path.is_dir():
+        # Only here, because it needs torch.
+        from oscillo_tasks.sudoku.boards.satnet import read_tensors
+
+        raw = read_tensors(path, block, limit)
+    else:
+        raw = _read_csv(path, block, limit)
+    checked = check_boards(raw.puzzles, raw.solutions, block, progress)
+    refused = [Rejected(int(raw.rows[place]), reason) for place, reason in checked.reasons.items()]
+    rejected = sorted(raw.rejected + refused, key=lambda rejection: rejection.row)
+    if not len(checked.boards):
+        first = f"; {rejected[0]}" if rejected else ""
+        raise BoardFileError(
+            f"{path}: none of its {len(rejected)} rows is a usable {block.side}x{block.side} board{first}"
+        )
+    return BoardFile(checked.boards, rejected)
+
+
+def _text(path: Path) -> str:
+    """Content of a text file, unpacked if it is gzip, whatever its name."""
+    try:
+        data = path.read_bytes()
+        if data.startswith(_GZIP_MAGIC):
+            data = gzip.decompress(data)
+        return data.decode("utf-8-sig")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BoardFileError(f"{path}: the gzip file is truncated or damaged ({error}); fetch it again") from error
+    except UnicodeDecodeError as error:
+        raise BoardFileError(
+            f"{path}: not a text file; boards are read from CSV (`puzzle,solution` as digit strings), plain or gzip"
+        ) from error
+    except OSError as error:
+        raise BoardFileError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Row numbers and stripped fields of the rows that are not empty."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        for fields in reader:
+            if any(field.strip() for field in fields):
+                yield reader.line_num, [field.strip() for field in fields]
+    except csv.Error as error:
+        raise BoardFileError(f"{path}: line {reader.line_num} is not CSV ({error})") from error
+
+
+def _columns(path: Path, first: list[str], block: BlockShape) -> tuple[int, int | None, bool]:
+    """Columns of puzzle and solution (None where there is none), and whether the first row is a header."""
+    names = [field.lower() for field in first]
+    if len(first[0]) == block.cells or not any(char.isalpha() for name in names for char in name):
+        return 0, 1 if len(first) > 1 and first[1] else None, False
+    puzzle = next((names.index(name) for name in _PUZZLE_COLUMNS if name in names), None)
+    solution = next((names.index(name) for name in _SOLUTION_COLUMNS if name in names), None)
+    if puzzle is None:
+        found = ", ".join(repr(field) for field in first[:6])
+        raise BoardFileError(
+            f"{path}: no column named `puzzle` or `quiz` in its first line ({found}); "
+            "name the columns `puzzle,solution`, or leave the header out and put the puzzle first"
+        )
+    return puzzle, solution, True
+
+
+def _read_csv(path: Path, block: BlockShape, limit: int | None) -> RawBoards:
+    rows = _rows(path, _text(path))
+    first = next(rows, None)
+    if first is None:
+        raise BoardFileError(f"{path}: the file is empty; it should hold `puzzle,solution` as digit strings")
+    puzzle, solution, header = _columns(path, first[1], block)
+    listed = list(islice(rows, limit if header or limit is None else max(limit - 1, 0)))
+    if not header:
+        listed.insert(0, first)
+    puzzles, bad = parse_boards([_field(fields, puzzle) for _, fields in listed], block)
+    solutions = None
+    if solution is not None:
+        solutions, bad_solutions = parse_boards([_field(fields, solution) for _, fields in listed], block)
+        bad = {place: f"in the solution: {reason}" for place, reason in bad_solutions.items()} | bad
+        solutions = np.delete(solutions, list(bad), axis=0)
+    numbers = np.array([number for number, _ in listed], dtype=np.int64)
+    rejected = [Rejected(int(numbers[place]), reason) for place, reason in bad.items()]
+    return RawBoards(np.delete(puzzles, list(bad), axis=0), solutions, np.delete(numbers, list(bad)), rejected)
+
+
+def _field(fields: list[str], column: int) -> str:
+    return fields[column] if column < len(fields) else ""
