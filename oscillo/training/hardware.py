@@ -1,0 +1,53 @@
+"""Where a network runs: device, precision, and whether its steps can be compiled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sysconfig
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+Precision = Literal["float32", "tf32", "bfloat16"]
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; `auto` is a GPU where there is one.
+
+    Raises:
+        ValueError: when there is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {name!r} is not to be had here ({reason}); take `auto` or `cpu`") from error
+    return device
+
+
+def missing_for_compiling() -> str | None:
+    """What this machine lacks for compiling a step, or None when it lacks nothing."""
+    compiler = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++", "c++")), None)
+    if compiler is None or shutil.which(compiler.split()[0]) is None:
+        return "no C++ compiler is installed (Debian: apt-get install g++)"
+    if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
+        return "the Python headers are not installed (Debian: apt-get install python3-dev)"
+    return None
+
+
+def precision_context(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Context in which the network runs with that precision.
+
+    `tf32` lets float32 matrix products use the matrix units of a GPU; `bfloat16` is torch's autocast. The weights
+    stay in float32.
+    """
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    if precision == "bfloat16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()

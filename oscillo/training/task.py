@@ -1,0 +1,154 @@
+"""What a task is: data, a model around the network, a loss, and what is measured."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor, nn
+
+from oscillo.draws import Draws
+from oscillo.network import NetworkObserver, NetworkSpec
+from oscillo.network.layer import Problem
+from oscillo.spec import ComponentSpec, Spec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Batch = dict[str, Tensor]
+"""Named tensors with the leading axis [sample]; `index` is the position of each sample in its data set."""
+
+Results = dict[str, Tensor]
+"""What an evaluation finds out about each sample; the leading axis is [sample]."""
+
+Report = Callable[[str], None]
+"""Takes a line to show to the user."""
+
+
+class Data(Protocol):
+    """A data set that fits in memory."""
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        ...
+
+    def batch(self, index: Tensor) -> Batch:
+        """The samples at those positions, int64 [sample], on the CPU."""
+        ...
+
+
+class EvaluationSpec(Spec):
+    """What one evaluation does with a trained network; a task adds where the data come from."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name, as in `hard` and `hard/board_accuracy`.")
+    steps: int | None = Field(None, ge=1, description="Steps to take; left out, as many as in training.")
+    batch_size: int = Field(100, ge=1, description="Samples that run together.")
+
+
+class ResultArray(NamedTuple):
+    """How one array of results is stored."""
+
+    dims: tuple[str, ...]
+    """Names of the axes behind `sample`."""
+    shape: tuple[int, ...]
+    """Their lengths."""
+    dtype: str
+    """numpy type."""
+    long_name: str
+    """What an axis of a plot says."""
+    description: str = ""
+    """Meaning."""
+
+
+class TaskSpec(ComponentSpec):
+    """A learning task or a simulation."""
+
+    role: ClassVar[str] = "task"
+
+    @property
+    def sites(self) -> tuple[int, ...] | None:
+        """Grid of the task's data, where the task knows it."""
+        return None
+
+    @property
+    def evaluation_specs(self) -> Sequence[EvaluationSpec]:
+        """What is evaluated at the end, in order."""
+        return ()
+
+    def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
+        """What the task cannot do with that network or on this machine, each with its place in the task's spec."""
+        return []
+
+    def build(self, network: NetworkSpec, seed: int) -> Task:
+        """The task. Nothing is read or generated yet."""
+        raise NotImplementedError
+
+
+class Task(ABC):
+    """Brings data, an encoder in front of the network, a head behind it, a loss and measurements."""
+
+    @abstractmethod
+    def model(self) -> nn.Module:
+        """Encoder, network and head, with new weights; the network is its attribute `network`."""
+
+    @abstractmethod
+    def example(self, samples: int) -> Batch:
+        """A batch of made-up samples, for planning: of the right shapes, without reading any data."""
+
+    @abstractmethod
+    def prepare(self, report: Report) -> None:
+        """Read or generate the data, saying what takes long.
+
+        Raises:
+            ValueError: when data are missing or unusable; the message names file and remedy.
+        """
+
+    @abstractmethod
+    def training_data(self) -> Data:
+        """What the network is trained on."""
+
+    @abstractmethod
+    def evaluation_data(self, evaluation: EvaluationSpec) -> Data:
+        """What an evaluation looks at."""
+
+    @abstractmethod
+    def loss(
+        self, model: nn.Module, batch: Batch, draws: Draws, *, recompute_every: int = 0
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of each sample, [sample], and numbers to log: means over the batch, without gradient."""
+
+    @abstractmethod
+    def predict(
+        self, model: nn.Module, batch: Batch, draws: Draws, *, steps: int | None = None,
+        observe: NetworkObserver | None = None, answer_steps: Sequence[int] = (),
+    ) -> Results:  # fmt: skip
+        """What the network answers.
+
+        Args:
+            model: as made by `model`.
+            batch: samples.
+            draws: key of the initial states.
+            steps: steps to take; None for the declared number.
+            observe: told every state.
+            answer_steps: numbers of steps after which an answer is wanted besides the last.
+        """
+
+    @abstractmethod
+    def metrics(self, results: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Numbers that sum up the results of an evaluation, by name."""
+
+    def arrays(self, answer_steps: Sequence[int]) -> dict[str, ResultArray]:
+        """Which results of each sample are stored, and how."""
+        return {}
+
+    def shipped_weights(self) -> Path | None:
+        """Weights that come with the task for this network, if there are any."""
+        return None
+
+    def figures(self, run: Any) -> dict[str, Figure]:
+        """Figures of a run (`oscillo.open_run`), by name."""
+        return {}
