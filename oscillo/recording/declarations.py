@@ -15,10 +15,10 @@ SMALLEST_BLOCK = 4 * 2**20
 LARGEST_BLOCK = 16 * 2**20
 """Bytes. Above this, reading one sample or one step fetches too much besides."""
 
-ARRAY_OVERHEAD = 1_900
-"""Bytes of metadata for one array: its own document and its copy in the commit record (measured)."""
+ARRAY_OVERHEAD, AXIS_OVERHEAD = 1_275, 60
+"""Bytes of metadata for an array and for each of its axes, the copy in the commit record included (measured)."""
 
-STORE_OVERHEAD = 900
+STORE_OVERHEAD = 1_000
 """Bytes of the root's document and of the group documents of a small store (measured)."""
 
 DIMENSIONS = {
@@ -138,7 +138,9 @@ def plan_chunks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
 
 def bytes_expected(declarations: Iterable[ArrayDeclaration]) -> int:
     """Bytes that a store with these arrays takes on disk when they are full, metadata included."""
-    return STORE_OVERHEAD + sum(declared.nbytes + ARRAY_OVERHEAD for declared in declarations)
+    return STORE_OVERHEAD + sum(
+        declared.nbytes + ARRAY_OVERHEAD + AXIS_OVERHEAD * len(declared.dims) for declared in declarations
+    )
 
 
 def check_name(name: str, what: str) -> None:

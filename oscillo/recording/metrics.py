@@ -128,6 +128,7 @@ def metrics_table(lines: list[dict[str, Any]]) -> xr.Dataset:
     """The lines as variables along `record`, with `step` and `wall_s` as coordinates.
 
     Numbers become float64 with NaN where a line has none: `table["train/loss"].dropna("record")` is a curve.
+    Words have an empty one there.
     """
     names = dict.fromkeys(name for line in lines for name in line)
     names = [name for name in names if name not in ("step", "wall_s")]
@@ -145,7 +146,7 @@ def metrics_table(lines: list[dict[str, Any]]) -> xr.Dataset:
 
 def _column(values: list[Value]) -> np.ndarray:
     if any(isinstance(value, str) for value in values):
-        return np.array(values, dtype=object)
+        return np.array(["" if value is None else str(value) for value in values])
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
 
 

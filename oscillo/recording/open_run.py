@@ -9,8 +9,8 @@ from typing import Any
 
 import xarray as xr
 from ruamel.yaml import YAML
-from zarr.abc.store import ByteRequest
 from zarr.abc.buffer import Buffer, BufferPrototype
+from zarr.abc.store import ByteRequest
 from zarr.storage import LocalStore
 
 from oscillo.recording.commit_record import DOCUMENT, CommitRecord
@@ -150,7 +150,7 @@ def _plain_name(path: str) -> str:
 
 def _last(values: xr.DataArray) -> str:
     """The latest value of a metric, in few digits."""
-    if values.dtype == object:
-        return str(next((value for value in values.values[::-1] if value is not None), ""))
+    if values.dtype.kind == "U":
+        return str(next((word for word in values.values[::-1] if word), ""))
     known = values.dropna("record")
     return f"{known.values[-1]:.4g}" if known.size else "null"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from oscillo.recording.atomic import PARTIAL
 from oscillo.recording.commit_record import (
     DOCUMENT,
     FORMAT_VERSION,
@@ -55,12 +56,17 @@ class TrajectoryStore:
             self.path.mkdir(parents=True, exist_ok=True)
             if (self.path / DOCUMENT).exists():
                 self._record = CommitRecord.read(self.path)
-                restore(self.path, self._record)
-            elif any(self.path.iterdir()):
+            elif any(not found.name.endswith(PARTIAL) for found in self.path.iterdir()):
                 raise StoreError(f"{self.path} is not empty and not a trajectory store")
-            else:
-                self._record = CommitRecord({"oscillo_version": version("oscillo"), "format_version": FORMAT_VERSION})
-            self._record.attributes |= dict(attributes or {})
+            else:  # new, or its first writer died before the first commit
+                self._record = CommitRecord({})
+            restore(self.path, self._record)
+            self._record.attributes = {
+                "oscillo_version": version("oscillo"),
+                "format_version": FORMAT_VERSION,
+                **self._record.attributes,
+                **(attributes or {}),
+            }
             self._record.write(self.path)
 
     def declare(
