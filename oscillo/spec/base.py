@@ -12,7 +12,9 @@ from pydantic_core import PydanticCustomError
 class Spec(BaseModel):
     """Base of every declaration. Immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, protected_namespaces=(), ser_json_inf_nan="constants"
+    )
 
     @field_validator("*", mode="before")
     @classmethod

@@ -64,7 +64,8 @@ def message(error: Mapping[str, Any]) -> tuple[str, str | None]:
     """Message and suggestion for any error but unknown and missing keys, which need the other keys."""
     kind, given, context = error["type"], error["input"], error.get("ctx", {})
     if kind in _BOUNDS:
-        return _BOUNDS[kind].format(given=show(given), **context), None
+        limits = {name: show(value) if isinstance(value, float) else value for name, value in context.items()}
+        return _BOUNDS[kind].format(given=show(given), **limits), None
     if kind in ("value_error", "assertion_error"):
         return str(context["error"]), None
     if kind == "component_kind_unknown":
@@ -92,4 +93,4 @@ def show(value: Any) -> str:
     if isinstance(value, list | tuple):
         text = f"[{', '.join(map(show, value))}]"
         return text if len(text) <= 60 else f"a list of {len(value)} items"
-    return str(value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -82,7 +82,7 @@ class OneOf:
         if kind is None:
             return PydanticCustomError("component_kind_missing", "a {role} needs a `kind` (known: {known})", words)
         close = get_close_matches(str(kind), known, n=1)
-        broken = "".join(f"; the plugin {name} could not be loaded: {why}" for name, why in sorted(_broken.items()))
+        broken = "".join(f"; could not load {plugin}: {why}" for plugin, why in sorted(_broken.items()))
         words |= {"kind": repr(kind), "suggestion": close[0] if close else None, "broken": broken}
         return PydanticCustomError(
             "component_kind_unknown", "there is no {role} of kind {kind} (known: {known}){broken}", words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -90,13 +90,15 @@ def _problems(faults: list[_Fault], document: Document) -> list[Problem]:
         else:
             words, remedy = messages.mismatch([fault.error for fault in group])
             found.append(Problem.on_value(document.origin(path), path, words, remedy))
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _problem(fault: _Fault, document: Document) -> Problem:
     path, kind = fault.path, fault.error["type"]
     if kind == "extra_forbidden":
         return Problem.on_key(document.origin(path), path, "unknown key", _remedy(fault, document))
+    if kind == "missing" and isinstance(path[-1], int):
+        return _problem_of_length(fault, document)
     if kind == "missing":
         above = _at(document.data, path[:-1])
         words = " or ".join(held.words for parent in fault.parents for held in parent.inside(path[-1], above))
@@ -104,6 +106,13 @@ def _problem(fault: _Fault, document: Document) -> Problem:
         return Problem.on_value(document.origin(path[:-1]), path[:-1], needs)
     words, remedy = messages.message(fault.error)
     return Problem.on_value(document.origin(path), path, words, remedy)
+
+
+def _problem_of_length(fault: _Fault, document: Document) -> Problem:
+    """A list of fixed length that is too short; pydantic tells each item that is not there."""
+    path, given = fault.path[:-1], len(_at(document.data, fault.path[:-1]))
+    wanted = max(len(get_args(held.type)) for held in fault.parents)
+    return Problem.on_value(document.origin(path), path, f"needs {wanted} items, has {given}")
 
 
 def _meant(fault: _Fault, document: Document) -> str | None:

@@ -136,7 +136,7 @@ def _syntax_problem(source: Source, error: MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     if source.line(line)[column - 1 : column] == "\t":
-        return Problem("a tab cannot indent YAML", (), source, line, column, "use spaces")
+        return Problem("a tab where YAML wants spaces", (), source, line, column, "replace it")
     message = f"this is not YAML: {error.problem or error.context}"
     if error.context and error.problem:
         start = f" that starts in line {error.context_mark.line + 1}" if error.context_mark else ""

@@ -17,6 +17,11 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 MAPPINGS = st.dictionaries(KEYS, VALUES, max_size=4)
+ALIKE = st.recursive(  # the same key holds the same sort of value everywhere
+    st.fixed_dictionaries({}, optional={"a": st.integers(0, 9), "b": st.lists(st.integers(0, 9), max_size=2)}),
+    lambda inner: st.fixed_dictionaries({}, optional={"a": st.none(), "c": inner, "d": inner}),
+    max_leaves=6,
+)
 
 
 def at(value, name):
@@ -30,13 +35,19 @@ def merged(*values):
     return result
 
 
-@given(MAPPINGS, MAPPINGS, MAPPINGS)
+@given(ALIKE, ALIKE, ALIKE)
 @settings(max_examples=100, deadline=None)
-def test_merging_is_associative_and_idempotent(a, b, c):
-    left = merged(a, b, c).plain
-    right = merge(at(a, "a"), merged(b, c)).plain
-    assert left == right
+def test_merging_is_associative(a, b, c):
+    assert merged(a, b, c).plain == merge(at(a, "a"), merged(b, c)).plain
+
+
+@given(MAPPINGS, MAPPINGS)
+@settings(max_examples=100, deadline=None)
+def test_merging_is_idempotent_and_keeps_what_is_not_written_over(a, b):
     assert merged(a, a).plain == a == merged({}, a).plain == merged(a, {}).plain
+    both = merged(a, b).plain
+    assert both == merged(a, b, b).plain and list(both)[: len(a)] == list(a)
+    assert all(both[key] == (b if key in b else a)[key] for key in both if not (key in a and key in b))
 
 
 @given(MAPPINGS, MAPPINGS)
