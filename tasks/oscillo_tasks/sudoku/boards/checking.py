@@ -15,6 +15,10 @@ from oscillo_tasks.sudoku.boards.search import Answers, solve
 # Boards checked between two calls of the progress callback.
 _AT_ONCE = 4096
 
+# Branches after which a board is refused as undecided. The hardest published boards need about 3,000; without
+# a bound a board made to be hard to refute, say without solution, can take minutes.
+_BUDGET = 200_000
+
 
 class BoardError(ValueError):
     """A board that cannot be used; the message says why."""
@@ -59,9 +63,9 @@ def parse_boards(texts: Sequence[str], block: BlockShape) -> tuple[np.ndarray, d
     codes = np.frombuffer(joined.encode("ascii", "replace"), dtype=np.uint8).reshape(len(texts), block.cells)
     digits = np.where(codes == ord("."), 0, codes - np.uint8(ord("0"))).astype(np.uint8)
     illegal = digits > block.side
-    for place in np.flatnonzero(illegal.any(axis=1)):
+    for place in np.flatnonzero(illegal.any(axis=1)).tolist():
         cell = int(illegal[place].argmax())
-        reasons[int(place)] = (
+        reasons[place] = (
             f"illegal character {texts[place][cell]!r} at position {cell + 1} ({_cell_name(cell, block)}); "
             f"a board is written with 1 to {block.side}, and 0 or . for blank"
         )
@@ -95,9 +99,11 @@ def _solver_reasons(answers: Answers, solutions: np.ndarray | None, block: Block
     """Reasons that only the solver finds: no solution, more than one, or one that is not the one given."""
     reasons = {int(place): "no solution" for place in np.flatnonzero(answers.found == 0)}
     reasons |= {int(place): "more than one solution" for place in np.flatnonzero(answers.found > 1)}
+    for place in np.flatnonzero(~answers.decided):
+        reasons[int(place)] = f"not decided within {_BUDGET:,} branches whether it has exactly one solution"
     if solutions is not None:
         differs = answers.solutions != solutions
-        for place in np.flatnonzero(differs.any(axis=1) & (answers.found == 1)):
+        for place in np.flatnonzero(differs.any(axis=1) & (answers.found == 1) & answers.decided):
             cell = int(differs[place].argmax())
             reasons[int(place)] = (
                 f"wrong solution: {int(solutions[place, cell])} at {_cell_name(cell, block)}, "
@@ -127,7 +133,7 @@ def check_boards(
     sound = np.array([place for place in range(n) if place not in reasons], dtype=np.int64)
     for start in range(0, len(sound), _AT_ONCE):
         places = sound[start : start + _AT_ONCE]
-        answers = solve(puzzles[places], block)
+        answers = solve(puzzles[places], block, budget=_BUDGET)
         found[places], nodes[places] = answers.solutions, answers.nodes
         refused = _solver_reasons(answers, None if solutions is None else solutions[places], block)
         reasons |= {int(places[place]): reason for place, reason in refused.items()}
@@ -146,7 +152,7 @@ def check(board: str, block: BlockShape | None = None) -> Boards:
 
     Raises:
         BoardError: wrong length, illegal character (and where), contradictory givens (which digit, in which unit), no
-            solution, or more than one.
+            solution, more than one, or not decided within 200,000 branches.
     """
     block = block or BlockShape()
     checked = check_boards(parse_board(board, block)[None], None, block)

@@ -107,7 +107,8 @@ def generate(
     grid of its split (`random_grids`). Clues go in random order, each if exactly one solution
     remains, until the number is met; a board that gets stuck above it is given some clues back and
     tried in other orders, and in the end with another grid (`remove_clues`). So clue counts are uniform
-    over the range, exactly.
+    over the range, exactly. Few clues do not make a board hard by themselves: of boards with 22-34
+    clues 29 % need branching (every second one at 22-25), of those with 31-42 clues 2 %.
 
     Grids of different splits are disjoint up to relabelling, band, stack, row and column moves and
     transposition, for any seeds (4x4: as grids only; see `class_keys`).

@@ -21,12 +21,14 @@ class Answers:
         found: number of solutions, counted up to the limit of the search, int64 [n].
         nodes: branches opened, int64 [n]; 0 means that naked and hidden singles alone decided the board. For boards
             with one solution this is the size of the whole search tree, so it does not depend on the batch.
-        solutions: the solution found first, uint8 [n, cells], zeros where there is none.
+        solutions: a solution, uint8 [n, cells]; zeros where there is none.
+        decided: whether `found` is proven, bool [n]; False only where the budget ran out.
     """
 
     found: np.ndarray
     nodes: np.ndarray
     solutions: np.ndarray
+    decided: np.ndarray
 
 
 class _Stack:
@@ -64,17 +66,19 @@ def _branch(candidates: np.ndarray, owner: np.ndarray, block: BlockShape) -> tup
     return children, owner[parent]
 
 
-def search(candidates: np.ndarray, block: BlockShape, limit: int = 2) -> Answers:
+def search(candidates: np.ndarray, block: BlockShape, limit: int = 2, budget: int | None = None) -> Answers:
     """Count the solutions of every state, up to `limit`.
 
     Args:
         candidates: candidate sets, uint16 [cells, n].
         block: block shape of the boards.
         limit: number of solutions after which a board is left alone; 2 decides uniqueness, 1 existence.
+        budget: branches after which a board is left undecided; no bound unless given.
     """
     n = candidates.shape[1]
     found, nodes = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     solutions = np.zeros((n, block.cells), dtype=np.uint8)
+    most = np.inf if budget is None else budget
     stack = _Stack(candidates, np.arange(n))
     states, owner = candidates[:, :0], np.arange(0)
     while owner.size or stack.pieces:
@@ -88,18 +92,18 @@ def search(candidates: np.ndarray, block: BlockShape, limit: int = 2) -> Answers
         if settled.any():
             stuck, stuck_owner = states[:, settled], owner[settled]
             full = only_one(stuck).all(axis=0)
-            # Backwards, so that of several solutions of a board the first is the one that stays.
-            solutions[stuck_owner[full][::-1]] = digits_of(stuck[:, full][:, ::-1], block)
+            solutions[stuck_owner[full]] = digits_of(stuck[:, full], block)
             found += np.bincount(stuck_owner[full], minlength=n)
             children, children_owner = _branch(stuck[:, ~full], stuck_owner[~full], block)
             nodes += np.bincount(children_owner, minlength=n)
             stack.push(children, children_owner)
-        keep = ~(dead | settled) & (found[owner] < limit)
+        wanted = (found < limit) & (nodes <= most)
+        keep = ~(dead | settled) & wanted[owner]
         if not keep.all():
             states, owner = states[:, keep], owner[keep]
         if settled.any():
-            stack.pieces = [_unfinished(piece, found < limit) for piece in stack.pieces]
-    return Answers(np.minimum(found, limit), nodes, solutions)
+            stack.pieces = [_unfinished(piece, wanted) for piece in stack.pieces]
+    return Answers(np.minimum(found, limit), nodes, solutions, (found >= limit) | (nodes <= most))
 
 
 def _unfinished(piece: tuple[np.ndarray, np.ndarray], wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -107,6 +111,13 @@ def _unfinished(piece: tuple[np.ndarray, np.ndarray], wanted: np.ndarray) -> tup
     return piece if keep.all() else (piece[0][:, keep], piece[1][keep])
 
 
-def solve(puzzles: np.ndarray, block: BlockShape, limit: int = 2) -> Answers:
-    """Solve puzzles, uint8 [n, cells] with 0 for blank, and prove exhaustively how many solutions they have."""
-    return search(candidates_of(puzzles, block), block, limit)
+def solve(puzzles: np.ndarray, block: BlockShape, limit: int = 2, budget: int | None = None) -> Answers:
+    """Solve puzzles, uint8 [n, cells] with 0 for blank, and prove exhaustively how many solutions they have.
+
+    Args:
+        puzzles: digits, 0 for blank.
+        block: block shape of the boards.
+        limit: see `search`.
+        budget: see `search`.
+    """
+    return search(candidates_of(puzzles, block), block, limit, budget)

@@ -1,0 +1,32 @@
+"""How long 10,000 boards of 31-42 givens take to make; hard boards and checking beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from oscillo_tasks.sudoku.boards import check_boards, generate
+
+
+def main() -> None:
+    """Print the timings and, last, one JSON line."""
+    workers = min(2, os.cpu_count() or 1)
+    start = time.perf_counter()
+    easy = generate(10_000, (31, 42), seed=0, workers=workers)
+    seconds = time.perf_counter() - start
+    print(f"10,000 boards of 31-42 givens, {workers} processes: {seconds:.1f} s, {easy.branching.mean():.1%} branching")
+    start = time.perf_counter()
+    hard = generate(1_000, (22, 34), seed=0, split="hard", workers=workers)
+    print(
+        f"1,000 boards of 22-34 givens, {workers} processes: {time.perf_counter() - start:.1f} s, "
+        f"{hard.branching.mean():.1%} branching"
+    )
+    start = time.perf_counter()
+    check_boards(easy.puzzles, easy.solutions, easy.block)
+    print(f"10,000 boards checked, 1 process: {time.perf_counter() - start:.1f} s")
+    print(json.dumps({"name": "sudoku_boards_10k", "value": round(seconds, 2), "unit": "s"}))
+
+
+if __name__ == "__main__":
+    main()
