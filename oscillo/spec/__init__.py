@@ -12,8 +12,7 @@ from oscillo.spec.validation import validate
 from oscillo.spec.versions import VERSION
 
 __all__ = [
-    "VERSION", "Component", "ComponentSpec", "Document", "Explanation", "OneOf", "PluginFile", "Problem",
-    "Spec", "SpecError", "SpecProblem", "explain", "json_schema", "load_plugins", "read_document", "register",
-    "registered",
+    "VERSION", "Component", "ComponentSpec", "Document", "Explanation", "OneOf", "PluginFile", "Problem", "Spec",
+    "SpecError", "SpecProblem", "explain", "json_schema", "load_plugins", "read_document", "register", "registered",
     "spec_hash", "spec_reference", "to_yaml", "validate",
 ]  # fmt: skip

@@ -161,3 +161,14 @@ def test_a_document_from_python_values():
     document = Document.from_mapping({"a": (1, {"b": 2}), 3: None})
     assert document.data == {"a": [1, {"b": 2}], "3": None}
     assert document.file is None and document.origin(("a", 1, "b")).line == 0
+
+
+@given(st.text(st.sampled_from(list("ab01:-{}[],&*!|>%#?'\"\\~<=. \n\té\x85\u2028")), max_size=25))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_read_or_refused_with_a_place(text):
+    source = Source("x", text)
+    try:
+        parse_yaml(source)
+    except SpecError as error:
+        for problem in error.problems:
+            assert problem.line >= 1 and problem.column >= 1 and problem.source is source
