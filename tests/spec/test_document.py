@@ -76,7 +76,7 @@ def test_not_a_number():
 
 
 @given(st.floats(allow_nan=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_every_float_is_read_back(number):
     text = repr(number).replace("inf", ".inf")
     assert plain_scalar(text) == number and isinstance(plain_scalar(text), float)
@@ -164,7 +164,7 @@ def test_a_document_from_python_values():
 
 
 @given(st.text(st.sampled_from(list("ab01:-{}[],&*!|>%#?'\"\\~<=. \n\té\x85\u2028")), max_size=25))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_text_is_read_or_refused_with_a_place(text):
     source = Source("x", text)
     try:

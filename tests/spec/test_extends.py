@@ -36,13 +36,13 @@ def merged(*values):
 
 
 @given(ALIKE, ALIKE, ALIKE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_merging_is_associative(a, b, c):
     assert merged(a, b, c).plain == merge(at(a, "a"), merged(b, c)).plain
 
 
 @given(MAPPINGS, MAPPINGS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_merging_is_idempotent_and_keeps_what_is_not_written_over(a, b):
     assert merged(a, a).plain == a == merged({}, a).plain == merged(a, {}).plain
     both = merged(a, b).plain
@@ -51,7 +51,7 @@ def test_merging_is_idempotent_and_keeps_what_is_not_written_over(a, b):
 
 
 @given(MAPPINGS, MAPPINGS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_every_merged_value_is_the_one_its_origin_wrote(a, b):
     result = merged(a, b)
     for path, origin in result.origins():

@@ -37,7 +37,7 @@ def paths(tree, prefix=()):
 
 
 @given(TREES, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_an_override_changes_its_path_and_nothing_else(tree, data):
     path = data.draw(st.sampled_from(list(paths(tree))))
     before = copy.deepcopy(tree)

@@ -43,7 +43,7 @@ specs = st.builds(
 
 
 @given(specs)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_declaration_survives_yaml(spec):
     located = parse_yaml(Source("resolved", to_yaml(spec)))
     again = validate(RootSpec, Document.from_mapping(located.plain))
