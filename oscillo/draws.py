@@ -77,7 +77,8 @@ def uniform(
         float32 [sample, *shape], on the device of `index`.
     """
     words = _words(seed, index, member, step, purpose, prod(shape))
-    return ((words >> 8).to(torch.float32) + 0.5).mul_(2.0**-24).reshape(-1, *shape)
+    # float32 rounds the largest word up to one.
+    return ((words >> 8).to(torch.float32) + 0.5).mul_(2.0**-24).clamp_max_(1 - 2.0**-24).reshape(-1, *shape)
 
 
 def normal(

@@ -80,8 +80,9 @@ class GraphCouplingSpec(CouplingSpec):
 
         Raises:
             OSError: when the edge list cannot be read.
-            ValueError: when a line of it is not `source target [weight]`.
-            TypeError: when the generator does not take the parameters.
+            ValueError: when a line of it is not `source target [weight]`, or a generator makes another number of
+                nodes, or needs a seed.
+            TypeError: when the generator does not take the parameters, or gives no graph.
         """
         if self.edges is not None:
             sources, targets, weights = _read_edge_list(Path(self.edges))
@@ -106,7 +107,12 @@ class GraphCouplingSpec(CouplingSpec):
             parameters.setdefault("n", oscillators)
         if "seed" in names and "seed" not in parameters:
             raise ValueError(f"`{self.generator}` is random: give it a `seed` among its parameters")
-        return nx.convert_node_labels_to_integers(function(**parameters))
+        graph = function(**parameters)
+        if not isinstance(graph, nx.Graph):
+            raise TypeError(f"`{self.generator}` gives no graph, but {type(graph).__name__}")
+        if len(graph) != oscillators:
+            raise ValueError(f"`{self.generator}` makes {len(graph)} nodes, and the layer has {oscillators} oscillators")
+        return nx.convert_node_labels_to_integers(graph)
 
     def build(self, shape: StateShape) -> GraphCoupling:
         """The sparse coupling."""
@@ -139,6 +145,8 @@ def _read_edge_list(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 class GraphCoupling(Coupling):
     r"""y_i = \sum_j W_ij x_j over the edges, K included in W; the cost is linear in the number of edges."""
+
+    compilable = False
 
     def __init__(self, oscillators: int, sources: Tensor, targets: Tensor, weights: Tensor, *, learn: bool) -> None:
         super().__init__()
@@ -173,7 +181,6 @@ class _SparseProduct(torch.autograd.Function):
     """W @ X for a CSR matrix, with the transpose's layout at hand for the gradient."""
 
     @staticmethod
-    @torch.compiler.disable
     def forward(ctx: Any, weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor, *transpose: Tensor) -> Tensor:
         ctx.save_for_backward(weights, x, rows, columns, *transpose)
         return _csr(rows, columns, weights, x.shape[0]) @ x
