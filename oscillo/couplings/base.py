@@ -34,6 +34,9 @@ class Coupling(nn.Module):
     symmetric = False
     """Whether J is symmetric and independent of the state, so that the energy can fall monotonically."""
 
+    compilable = True
+    """Whether it is made of operations that compile."""
+
     def constant(self) -> Tensor | None:
         """The part b of the field that does not depend on the state; broadcasts against it. None for zero."""
         return None

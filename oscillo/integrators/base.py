@@ -41,6 +41,9 @@ class Integrator(nn.Module):
     evaluates_at_start = True
     """Whether a step begins by evaluating the right-hand side at the state it starts from."""
 
+    compilable = True
+    """Whether it is made of operations that compile."""
+
     def __init__(self, spec: IntegratorSpec) -> None:
         super().__init__()
         self.steps = spec.steps

@@ -46,13 +46,13 @@ class Torchdiffeq(Integrator):
     """
 
     evaluates_at_start = False
+    compilable = False
 
     def __init__(self, spec: IntegratorSpec, *, rtol: float = 1e-7, atol: float = 1e-9) -> None:
         super().__init__(spec)
         self.method: str = spec.kind  # pyright: ignore[reportAttributeAccessIssue]
         self.rtol, self.atol = rtol, atol
 
-    @torch.compiler.disable
     def forward(
         self, oscillators: Oscillators, x: Tensor, stimulus: Tensor, t: Tensor, dt: Tensor, start: Evaluation
     ) -> Tensor:

@@ -4,8 +4,9 @@ from oscillo.network.block_layer import BlockLayer, BlockLayerSpec
 from oscillo.network.layer import Layer, LayerSpec
 from oscillo.network.network import Network, NetworkObserver, NetworkOutput, NetworkSpec
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
+from oscillo.network.reference_energies import reference_energies
 
 __all__ = [
     "BlockLayer", "BlockLayerSpec", "Layer", "LayerSpec", "Network", "NetworkObserver", "NetworkOutput",
-    "NetworkSpec", "OscillatorLayer", "OscillatorLayerSpec",
+    "NetworkSpec", "OscillatorLayer", "OscillatorLayerSpec", "reference_energies",
 ]  # fmt: skip

@@ -55,6 +55,11 @@ class Layer(nn.Module):
         self.shape, self.steps, self.readout = shape, steps, readout
 
     @property
+    def compilable(self) -> bool:
+        """Whether the step is worth compiling."""
+        return True
+
+    @property
     def dt(self) -> Tensor:
         """Step size, a scalar."""
         raise NotImplementedError

@@ -27,7 +27,7 @@ class NetworkSpec(Spec):
     sites: list[int] | None = Field(
         None, description="Grid that the layers live on, such as [9, 9]; [] for none. A task may know it by itself."
     )
-    layers: list[Component[LayerSpec, "oscillators"]] = Field(min_length=1, description="The layers, first to last.")
+    layers: list[Component[LayerSpec, oscillators]] = Field(min_length=1, description="The layers, first to last.")
 
     def resolve_sites(self, sites: Sequence[int] | None) -> tuple[int, ...]:
         """The declared grid, or the one a task knows.
@@ -103,6 +103,22 @@ class Network(nn.Module):
     def shapes(self) -> list[StateShape]:
         """Shape of one sample's state in each layer, on the grid the network was built for."""
         return [layer.shape for layer in self.layers]  # pyright: ignore[reportReturnType, reportAttributeAccessIssue]
+
+    def compile_steps(self) -> list[str]:
+        """Have every layer's step compiled when it is first taken; returns the names of those layers.
+
+        One step is compiled, not the loop: an unrolled loop takes minutes. A layer whose solver chooses its own
+        steps, or whose coupling is a sparse product, is left as it is.
+        """
+        # Each layer, batch shape, gradient mode and set of measures is a variant of one function's code.
+        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
+        compiled = []
+        for number, layer in enumerate(self.layers):
+            assert isinstance(layer, Layer)
+            if layer.compilable:
+                layer.compile(dynamic=False)
+                compiled.append(f"layer {number}")
+        return compiled
 
     def steps_of(self, steps: int | Sequence[int] | None) -> list[int]:
         """Steps each layer takes; one number counts for every layer that is declared with more than one step."""

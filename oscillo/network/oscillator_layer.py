@@ -99,6 +99,11 @@ class OscillatorLayer(Layer):
         self.oscillators, self.stimulus, self.integrator = oscillators, stimulus, integrator
 
     @property
+    def compilable(self) -> bool:
+        """Whether integrator and coupling are made of operations that compile."""
+        return self.integrator.compilable and self.oscillators.coupling.compilable
+
+    @property
     def dt(self) -> Tensor:
         """The integrator's step size, a scalar."""
         return self.integrator.step_size

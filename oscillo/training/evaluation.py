@@ -13,6 +13,7 @@ from oscillo.draws import Draws
 from oscillo.integrators.loop import Measures
 from oscillo.layout import State, StateShape
 from oscillo.network import Network
+from oscillo.network.trajectory import site_names
 from oscillo.recording import ArrayDeclaration, GroupDeclaration, Recorder, TrajectoryStore
 from oscillo.training.hardware import Precision, precision_context
 from oscillo.training.progress import progress
@@ -103,7 +104,7 @@ class EvaluationRecording:
         return found
 
     def _trajectory(self, layer: str, shape: StateShape, steps: list[int]) -> GroupDeclaration:
-        sites = ("y", "x") if len(shape.sites) == 2 else tuple(f"site{axis}" for axis in range(len(shape.sites)))
+        sites = site_names(len(shape.sites))
         state = ArrayDeclaration(
             "state", ("sample", "step", *sites, "component", "oscillator"),
             (self.states, len(steps), *shape.sites, shape.components, shape.oscillators),

@@ -108,6 +108,14 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def prepare_evaluations(self, report: Report) -> None:
+        """Read or generate only what evaluations need; `prepare` includes it.
+
+        Raises:
+            ValueError: when data are missing or unusable; the message names file and remedy.
+        """
+
+    @abstractmethod
     def training_data(self) -> Data:
         """What the network is trained on."""
 

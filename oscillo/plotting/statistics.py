@@ -1,0 +1,67 @@
+"""Numbers that figures show beside the data: intervals of shares, how far two groups lie apart, and their text."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import rankdata
+
+_NORMAL_95 = 1.959963984540054
+
+
+def wilson_interval(hits: ArrayLike, trials: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % interval of a share (Wilson 1927), good for small numbers and for shares near 0 and 1.
+
+    Args:
+        hits: how many of the trials came out well.
+        trials: how many there were; of the same shape.
+
+    Returns:
+        Lower and upper ends, in [0, 1]; 0 and 1 where there was no trial.
+    """
+    hits, trials = np.asarray(hits, dtype=float), np.asarray(trials, dtype=float)
+    known = np.maximum(trials, 1.0)
+    share, spread = hits / known, _NORMAL_95**2 / known
+    centre = (share + spread / 2) / (1 + spread)
+    half = np.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
+    # The ends enclose the share itself, which rounding would otherwise break at shares of 0 and 1.
+    low, high = np.clip(centre - half, 0.0, share), np.clip(centre + half, share, 1.0)
+    return np.where(trials > 0, low, 0.0), np.where(trials > 0, high, 1.0)
+
+
+def share_below(first: ArrayLike, second: ArrayLike) -> float:
+    """Share of pairs whose entry of `first` is below that of `second`, ties counted half (Mann-Whitney U / nm).
+
+    0.5 means that the two cannot be told apart, 1 that all of `first` lies below all of `second`. NaN when one
+    of them is empty.
+    """
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if not first.size or not second.size:
+        return float("nan")
+    ranks = rankdata(np.concatenate([first, second]))
+    above = ranks[: first.size].sum() - first.size * (first.size + 1) / 2
+    return float(1 - above / (first.size * second.size))
+
+
+def percent(share: float) -> str:
+    """A share as text, `94.2 %`; never rounded to 0 or 100 unless it is."""
+    value = 100 * float(share)
+    if 0 < value < 0.05:
+        return "< 0.1 %"
+    if 99.95 < value < 100:
+        return "> 99.9 %"
+    return f"{value:.1f} %" if abs(value - round(value)) > 1e-9 else f"{round(value)} %"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: `35 s`, `44 min`, `2.3 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things as text: `1 board`, `1,200 boards`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

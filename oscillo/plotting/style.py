@@ -1,0 +1,140 @@
+"""The one visual language of all figures: type, colours, marks, titles that state the finding.
+
+Figures are made without pyplot, so that no window system is asked for and no global state is left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.style import context
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+INK = "#1a1a1a"
+"""Text and outlines."""
+
+SHADE = "#6b6b6b"
+"""Axes, captions, reference lines."""
+
+FAINT = "#dddddd"
+"""Grid lines, empty bars."""
+
+
+@dataclass(frozen=True)
+class SeriesStyle:
+    """How one series looks: told apart by colour, by lightness, by mark and by dash."""
+
+    color: str
+    marker: str
+    linestyle: Any
+    filled: bool = True
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """Arguments of a line."""
+        return {"color": self.color, "linestyle": self.linestyle}
+
+    @property
+    def mark(self) -> dict[str, Any]:
+        """Arguments of a mark."""
+        face = self.color if self.filled else "white"
+        return {"color": self.color, "marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.color}
+
+
+_SERIES = (
+    SeriesStyle("#0b3c6f", "o", "-"),
+    SeriesStyle("#d55e00", "s", "-", filled=False),
+    SeriesStyle("#2c9fb0", "^", "-"),
+    SeriesStyle("#a05195", "D", "-", filled=False),
+    SeriesStyle("#7f7f7f", "v", "-"),
+    SeriesStyle("#009e73", "P", "-", filled=False),
+    SeriesStyle("#e69f00", "X", "-"),
+)
+
+FIRST_GROUP = SeriesStyle("#0b3c6f", "o", "-")
+"""The group that a figure is about, such as right answers."""
+
+SECOND_GROUP = SeriesStyle("#e08214", "s", (0, (4, 1.5)), filled=False)
+"""The group that it is compared with, such as wrong answers."""
+
+_RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "regular",
+    "axes.edgecolor": SHADE,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "xtick.color": SHADE,
+    "ytick.color": SHADE,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "legend.handlelength": 2.2,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "lines.markeredgewidth": 1.2,
+    "figure.dpi": 100.0,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.w_pad": 0.06,
+    "savefig.dpi": 150.0,
+    "savefig.facecolor": "white",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the style of the project; `with style():` or `@style()`.
+
+    Matplotlib's settings are as before when it ends. Parts that appear later, such as new ticks, take the
+    settings of their moment, so `save_figure` draws in the style again.
+    """
+    with context(["default", _RC]):
+        yield
+
+
+def series_style(index: int) -> SeriesStyle:
+    """The look of the `index`-th series of a figure; after the seventh they come again, dashed."""
+    again, position = divmod(index, len(_SERIES))
+    found = _SERIES[position]
+    return found if not again else SeriesStyle(found.color, found.marker, (0, (3, 1.5)), found.filled)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of that size in inches that arranges its own parts."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def headline(figure: Figure, finding: str, caption: str = "") -> None:
+    """Say above the figure what it shows, and below it how to read it."""
+    figure.suptitle(finding, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
+    if caption:
+        figure.supxlabel(caption, x=0.012, ha="left", fontsize=7.5, color=SHADE)
+
+
+def percent_axis(axes: Axes, low: float = 0.0, high: float = 1.0) -> None:
+    """Make the y axis a share between `low` and `high`, in percent, with room for marks at the ends."""
+    margin = 0.03 * (high - low)
+    axes.set_ylim(low - margin, high + margin)
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0, symbol=" %"))

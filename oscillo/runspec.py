@@ -1,0 +1,141 @@
+"""The whole spec of a run, and how it is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from oscillo.network import Network, NetworkSpec
+from oscillo.spec import (
+    Component,
+    Document,
+    PluginFile,
+    Spec,
+    SpecError,
+    SpecProblem,
+    load_plugins,
+    read_document,
+    validate,
+)
+from oscillo.training import RecordingSpec, TaskSpec, TrainingSpec
+from oscillo.training.hardware import Precision
+
+
+class RunSpec(Spec):
+    """Everything a run is made of: the network, what it is for, how it is trained, and what is kept."""
+
+    version: Literal[1] = Field(1, description="Version of the format of specs.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", description="Name of the run; its folder is runs/<name>/<id>."
+    )
+    seed: int = Field(0, ge=0, description="Key of all random numbers: weights, order of the data, initial states.")
+    plugins: list[str] = Field(
+        [], description="Python files with components or tasks of your own. A spec with plugins runs their code."
+    )
+    network: NetworkSpec = Field(description="The oscillators.")
+    task: Component[TaskSpec] = Field(description="What the network is for.")
+    training: TrainingSpec = Field(description="How the network is trained.")
+    recording: RecordingSpec = Field(RecordingSpec(), description="What evaluations leave in the store.")
+    device: str = Field("auto", description="`auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, ...")
+    compile: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether steps are compiled: `auto` where there is a compiler, `on` insists, `off` never."
+    )
+    precision: Precision = Field(
+        "float32", description="`float32`; `tf32` for faster products on a GPU; `bfloat16` by autocast."
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads; left out, torch's choice.")
+
+    @property
+    def sites(self) -> tuple[int, ...]:
+        """The grid of the network, declared or known to the task."""
+        return self.network.resolve_sites(self.task.sites)
+
+    def problems(self) -> list[SpecProblem]:
+        """What cannot work although every field is valid by itself, with its place."""
+        try:
+            sites = self.sites
+        except ValueError as error:
+            return [SpecProblem(("network", "sites"), str(error))]
+        found = [SpecProblem(("network", *place), text) for place, text in self.network.problems(sites)]
+        found += [SpecProblem(("task", *place), text) for place, text in self.task.problems(self.network, sites)]
+        return found
+
+
+class LoadedSpec:
+    """A spec with what it was read from.
+
+    Attributes:
+        spec: the resolved spec.
+        document: the text it came from, with positions.
+        plugins: the local files it named.
+    """
+
+    def __init__(self, spec: RunSpec, document: Document, plugins: tuple[PluginFile, ...]) -> None:
+        self.spec, self.document, self.plugins = spec, document, plugins
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Text of every file the spec came from, by path."""
+        texts = {str(source.file): source.text for source in self.document.sources if source.file is not None}
+        return texts | {str(plugin.file): plugin.text for plugin in self.plugins}
+
+
+def read_spec(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable[str] = ()) -> LoadedSpec:
+    """Read and check a spec.
+
+    Args:
+        source: path of a YAML file, or the same as nested mappings.
+        overrides: changes such as `training.epochs=5`; for a file only.
+
+    Raises:
+        SpecError: with everything that is wrong, each with its place.
+    """
+    if isinstance(source, Mapping):
+        document = Document.from_mapping(source)
+    else:
+        document = read_document(source, overrides)
+    plugins = load_plugins(document)
+    spec = validate(RunSpec, document)
+    if problems := spec.problems():
+        raise SpecError.at(document, problems)
+    return LoadedSpec(spec, document, plugins)
+
+
+def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable[str] = ()) -> RunSpec:
+    """The spec in a YAML file (or in nested mappings), checked.
+
+    Args:
+        source: path of a YAML file, or the same as nested mappings.
+        overrides: changes such as `training.epochs=5`; for a file only.
+
+    Raises:
+        SpecError: with everything that is wrong, each with its place.
+    """
+    return read_spec(source, overrides).spec
+
+
+def build(network: NetworkSpec | Mapping[str, Any], sites: Sequence[int] | None = None) -> Network:
+    """The network of a declaration: an ordinary `torch.nn.Module` with new weights.
+
+    Args:
+        network: as in `load(...).network`, or the same as nested mappings.
+        sites: the grid, where the declaration leaves it to a task.
+
+    Raises:
+        SpecError: with every reason why it cannot be built.
+    """
+    load_plugins()
+    document = None
+    if not isinstance(network, NetworkSpec):
+        document = Document.from_mapping(network, "the argument `network`")
+        network = validate(NetworkSpec, document)
+    try:
+        grid = network.resolve_sites(sites)
+    except ValueError as error:
+        raise SpecError.at(document, [SpecProblem(("sites",), str(error))]) from error
+    if problems := network.problems(grid):
+        raise SpecError.at(document, [SpecProblem(place, text) for place, text in problems])
+    return network.build(grid)

@@ -1,0 +1,5 @@
+"""Sudoku: generated boards, an oscillator network that fills them, and what it gets right."""
+
+from oscillo_tasks.sudoku.task import SudokuTask, SudokuTaskSpec
+
+__all__ = ["SudokuTask", "SudokuTaskSpec"]

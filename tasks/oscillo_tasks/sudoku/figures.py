@@ -1,0 +1,206 @@
+"""The figures at the end of a Sudoku run."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from oscillo.plotting import LOSS, Curve, EnergyPanel, energy_figure, training_figure
+from oscillo.recording import Run
+from oscillo_tasks.sudoku.accuracy_figures import accuracy_by_givens, accuracy_over_steps
+from oscillo_tasks.sudoku.board_figure import BoardStory, board_figure
+from oscillo_tasks.sudoku.boards import BlockShape
+
+__all__ = ["BoardStory", "accuracy_by_givens", "accuracy_over_steps", "board_figure", "figures"]
+
+CURVES = (
+    LOSS,
+    Curve("board_accuracy", "boards solved [%]", share=True),
+    Curve("cell_accuracy", "blank cells right [%]", share=True),
+)
+
+_log = logging.getLogger(__name__)
+
+
+class _Missing(Exception):
+    """Why a figure cannot be drawn from a run."""
+
+
+def figures(run: Run, note: Callable[[str], None] = _log.warning) -> dict[str, Figure]:
+    """Draw every figure that a run has data for.
+
+    Args:
+        run: as `oscillo.open_run` gives it.
+        note: told, for each figure that is left out, which and why; by default it is logged as a warning.
+
+    Returns:
+        Figures by name, as files are called: `training`, `energy`, `accuracy_over_steps`, `oscillators`,
+        `accuracy_by_givens`.
+    """
+    makers: dict[str, Callable[[Run], Figure]] = {
+        "training": _training,
+        "energy": _energy,
+        "accuracy_over_steps": _over_steps,
+        "oscillators": _oscillators,
+        "accuracy_by_givens": _by_givens,
+    }
+    drawn = {}
+    for name, make in makers.items():
+        try:
+            drawn[name] = make(run)
+        except _Missing as reason:
+            note(f"figure {name}: left out, since {reason}")
+    return drawn
+
+
+def training_steps(run: Run) -> int | None:
+    """Steps that the layers take by the spec; None when they take different numbers or have no integrator."""
+    layers = run.spec.get("network", {}).get("layers", [])
+    steps = {layer.get("integrator", {}).get("steps") for layer in layers}
+    return steps.pop() if len(steps) == 1 else None
+
+
+def _results(run: Run, *needed: str) -> dict[str, xr.Dataset]:
+    """The results of all evaluations that have these variables, in the order in which they were recorded."""
+    if "result" not in run.data.children:
+        raise _Missing("no evaluation was recorded")
+    found = {name: node.to_dataset() for name, node in run.data["result"].children.items()}
+    usable = {name: result for name, result in found.items() if set(needed) <= set(result.variables)}
+    if not usable:
+        raise _Missing(f"no recorded evaluation has {', '.join(needed)}")
+    order = {name: position for position, name in enumerate(_measured(run))}
+    return dict(sorted(usable.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def _measured(run: Run) -> list[str]:
+    """Names of the evaluations in the metrics, in the order of their first lines."""
+    names = [str(name).split("/") for name in run.metrics.data_vars]
+    return list(dict.fromkeys(first for first, *rest in names if rest == ["singles_only"]))
+
+
+def _training(run: Run) -> Figure:
+    if not any(f"train/{curve.name}" in run.metrics for curve in CURVES):
+        raise _Missing("the run has no training records")
+    return training_figure(run.metrics, CURVES, _measured(run))
+
+
+def _over_steps(run: Run) -> Figure:
+    return accuracy_over_steps(_results(run, "correct_at", "cells_correct_at", "branching"), training_steps(run))
+
+
+def _by_givens(run: Run) -> Figure:
+    return accuracy_by_givens(_results(run, "correct", "givens", "branching"))
+
+
+def _energy(run: Run) -> Figure:
+    panels = []
+    for name, result in _results(run, "correct").items():
+        layers = _layers(run, "summary", name)
+        for layer, summary in layers.items():
+            if "energy" in summary:
+                energy = summary["energy"].sel(sample=result["sample"].values)
+                title = name if len(layers) == 1 else f"{name}, {layer}"
+                panels.append(EnergyPanel(title, energy.compute(), result["correct"].values.astype(bool)))
+    if not panels:
+        raise _Missing("no energies were recorded")
+    return energy_figure(panels, ("solved boards", "unsolved ones"))
+
+
+def _layers(run: Run, section: str, evaluation: str) -> dict[str, xr.Dataset]:
+    """The recorded layers of an evaluation in one section, in the order of their numbers."""
+    path = f"/{section}/{evaluation}"
+    if path not in run.data.groups:
+        return {}
+    found = {name: node.to_dataset() for name, node in run.data[path].children.items()}
+    return dict(sorted(found.items(), key=lambda item: [int(part) for part in re.findall(r"\d+", item[0])]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """A board whose trajectory was recorded."""
+
+    evaluation: str
+    sample: int
+    result: xr.Dataset
+    states: xr.DataArray
+
+    @property
+    def solved(self) -> bool:
+        return bool(self.result["correct"])
+
+    @property
+    def givens(self) -> int:
+        return int(self.result["givens"])
+
+    @property
+    def hardness(self) -> tuple[bool, int]:
+        """Boards that need branching first, then those with few givens."""
+        return bool(self.result["branching"]), -self.givens
+
+    def story(self) -> BoardStory:
+        """The board as it is drawn."""
+        arrays = {name: self.result[name].values for name in ("puzzle", "prediction", "solution")}
+        last = int(self.states["step"][-1])
+        if self.solved:
+            ending = f"solved in {last} steps"
+        else:
+            wrong, blank = arrays["prediction"] != arrays["solution"], arrays["puzzle"] == 0
+            ending = f"{int((wrong & blank).sum())} of {int(blank.sum())} blanks wrong"
+        answers = None
+        if "prediction_at" in self.result:
+            read = self.result["prediction_at"].compute()
+            answers = {int(digits["at_step"]): digits.values for digits in read}
+        return BoardStory(
+            **arrays, states=self.states.compute(), answers=answers, title=f"{self.givens} givens, {ending}"
+        )
+
+
+def _recorded_boards(run: Run) -> Iterator[_Shown]:
+    for name, result in _results(run, "puzzle", "solution", "prediction", "correct", "givens", "branching").items():
+        layers = list(_layers(run, "trajectory", name).values())
+        if not layers or "state" not in layers[-1]:
+            continue
+        states = layers[-1]["state"]
+        for sample in np.intersect1d(states["sample"].values, result["sample"].values):
+            yield _Shown(name, int(sample), result.sel(sample=sample), states.sel(sample=sample))
+
+
+def _oscillators(run: Run) -> Figure:
+    boards = list(_recorded_boards(run))
+    if not boards:
+        raise _Missing("no trajectories were recorded")
+    chosen = []
+    for solved in (True, False):
+        if some := [board for board in boards if board.solved is solved]:
+            chosen.append(max(some, key=lambda board: board.hardness))
+    stories = [board.story() for board in chosen]
+    return board_figure(
+        stories, block=block_shape(chosen[0].result["solution"].values), finding=_ending(chosen, stories)
+    )
+
+
+def _ending(chosen: list[_Shown], stories: list[BoardStory]) -> str:
+    kinds = [("needs branching" if board.hardness[0] else "singles suffice") for board in chosen]
+    parts = [f"{board.evaluation}: {story.title} ({kind})" for board, story, kind in zip(chosen, stories, kinds)]
+    return "\n".join(parts)
+
+
+def block_shape(solution: np.ndarray) -> BlockShape:
+    """The block shape by which a full grid [y, x] is a solution.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    side = len(solution)
+    for rows in range(2, side // 2 + 1):
+        if side % rows == 0:
+            block = BlockShape(rows, side // rows)
+            if all(len(set(unit)) == side for unit in solution.reshape(-1)[block.units]):
+                return block
+    raise ValueError(f"a {side}x{side} grid that no block shape makes a solution")

@@ -1,0 +1,304 @@
+"""The Sudoku task: boards in, digits out (Miyato et al. 2025, AKOrN, section 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from oscillo.draws import Draws
+from oscillo.integrators.loop import Measures
+from oscillo.layout import State
+from oscillo.network import NetworkObserver, NetworkSpec
+from oscillo.network.layer import Problem
+from oscillo.spec import Spec, register
+from oscillo.training import Batch, Data, EvaluationSpec, ResultArray, Results, Task, TaskSpec
+from oscillo.training.progress import progress
+from oscillo.training.task import Report
+from oscillo_tasks.sudoku.boards import (
+    FEWEST_GIVENS,
+    BlockShape,
+    Boards,
+    Split,
+    cached_boards,
+    check_request,
+    read_boards,
+)
+from oscillo_tasks.sudoku.boards.symmetry import random_symmetry, symmetry_draws
+from oscillo_tasks.sudoku.metrics import board_metrics
+from oscillo_tasks.sudoku.model import SudokuModel
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+AUGMENTATION = 1
+"""Purpose of the draws that move boards about; 0 is the network's."""
+
+
+class BoardsSpec(Spec):
+    """Where boards come from."""
+
+    source: str = Field(
+        "generated",
+        description="`generated`, or the path of a CSV file (`puzzle,solution`, plain or gzip) or of a folder with "
+        "SATNet's features.pt and labels.pt, relative to the working directory.",
+    )
+    boards: int = Field(1000, ge=1, description="How many boards to generate.")
+    givens: tuple[int, int] = Field((31, 42), description="Fewest and most clues of a generated board.")
+    seed: int = Field(0, ge=0, description="Seed of generated boards.")
+    split: Split = Field("train", description="Which grids generated boards are made from; the splits share none.")
+    limit: int | None = Field(None, ge=1, description="Rows of a file to read, from its beginning; left out, all.")
+
+    def load(self, block: BlockShape, report: Report) -> Boards:
+        """The boards.
+
+        Raises:
+            ValueError: when they cannot be generated or read.
+        """
+        if self.source == "generated":
+            report(f"  {self.boards} boards with {self.givens[0]}-{self.givens[1]} givens (seed {self.seed}, {self.split})")
+            # In this process: worker processes would import a caller's script anew, and run it if it has no guard.
+            with progress("  generating", self.boards) as show:
+                return cached_boards(
+                    self.boards, self.givens, self.seed, block=block, split=self.split,
+                    progress=lambda done, total: show(done, {}),
+                )  # fmt: skip
+        file = read_boards(self.source, block, limit=self.limit)
+        low, high = int(file.boards.givens.min()), int(file.boards.givens.max())
+        report(f"  {len(file.boards)} boards with {low}-{high} givens from {self.source}")
+        if file.rejected:
+            report(f"  {len(file.rejected)} rows were left out:")
+            for row in file.rejected[:5]:
+                report(f"    {row}")
+        return file.boards
+
+
+class SudokuEvaluationSpec(EvaluationSpec, BoardsSpec):
+    """Boards to be evaluated on, and how."""
+
+    split: Split = Field("test", description="Which grids generated boards are made from; the splits share none.")
+
+
+@register
+class SudokuTaskSpec(TaskSpec):
+    """Solve Sudoku: cross-entropy on all cells, scored on the blank ones."""
+
+    kind: Literal["sudoku"] = "sudoku"
+    block: tuple[int, int] = Field((3, 3), description="Rows and columns of a block: 3x3 blocks make a 9x9 board.")
+    train: BoardsSpec = Field(BoardsSpec(boards=9000, seed=1), description="Boards to train on.")
+    augment: bool = Field(
+        True, description="Whether each training board is moved about at random: digits, bands, rows, stacks, columns."
+    )
+    evaluations: list[SudokuEvaluationSpec] = Field(
+        default_factory=list, description="What the trained network is evaluated on."
+    )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> SudokuTaskSpec:
+        names = [evaluation.name for evaluation in self.evaluations]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two evaluations are called {', '.join(twice)}")
+        return self
+
+    @property
+    def shape(self) -> BlockShape:
+        """The block shape."""
+        return BlockShape(*self.block)
+
+    @property
+    def sites(self) -> tuple[int, ...]:
+        """The board is the grid."""
+        return (self.shape.side, self.shape.side)
+
+    @property
+    def evaluation_specs(self) -> Sequence[EvaluationSpec]:
+        """All evaluations, in order."""
+        return self.evaluations
+
+    def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
+        """Boards that cannot be generated."""
+        if self.shape.side not in FEWEST_GIVENS:
+            return [(("block",), f"boards of {self.shape.side} x {self.shape.side} are not supported")]
+        found: list[Problem] = []
+        wanted: list[tuple[tuple[str | int, ...], BoardsSpec]] = [(("train",), self.train)]
+        wanted += [(("evaluations", number), boards) for number, boards in enumerate(self.evaluations)]
+        for place, boards in wanted:
+            if boards.source != "generated":
+                continue
+            try:
+                check_request(boards.boards, boards.givens, boards.seed, self.shape, boards.split)
+            except ValueError as error:
+                key, _, text = str(error).partition(": ")
+                found.append(((*place, key), text) if key in BoardsSpec.model_fields else (place, str(error)))
+        return found
+
+    def build(self, network: NetworkSpec, seed: int) -> SudokuTask:
+        """The task."""
+        return SudokuTask(self, network, seed)
+
+
+class BoardData:
+    """Boards as batches: `puzzle` and `solution` [sample, row, column], `branching` and `index` [sample]."""
+
+    def __init__(self, boards: Boards) -> None:
+        side = boards.block.side
+        self.puzzles = torch.from_numpy(boards.puzzles).view(-1, side, side)
+        self.solutions = torch.from_numpy(boards.solutions).view(-1, side, side)
+        self.branching = torch.from_numpy(boards.branching)
+
+    def __len__(self) -> int:
+        return len(self.puzzles)
+
+    def batch(self, index: Tensor) -> Batch:
+        """The boards at those positions."""
+        return {
+            "index": index, "puzzle": self.puzzles[index].long(), "solution": self.solutions[index].long(),
+            "branching": self.branching[index],
+        }  # fmt: skip
+
+
+class SudokuTask(Task):
+    """Trains and scores a network on Sudoku boards."""
+
+    def __init__(self, spec: SudokuTaskSpec, network: NetworkSpec, seed: int) -> None:
+        self.spec, self.network, self.seed = spec, network, seed
+        self._train: BoardData | None = None
+        self._evaluations: dict[str, BoardData] = {}
+
+    def model(self) -> SudokuModel:
+        """Embedding, network and head, with new weights."""
+        return SudokuModel(self.network.build(self.network.resolve_sites(self.spec.sites)), self.spec.shape.side)
+
+    def example(self, samples: int) -> Batch:
+        """Boards of made-up digits, half of them blank."""
+        side = self.spec.shape.side
+        digits = torch.arange(samples * side * side).view(samples, side, side)
+        return {
+            "index": torch.arange(samples), "puzzle": digits % 2 * (digits % side + 1), "solution": digits % side + 1,
+            "branching": torch.zeros(samples, dtype=torch.bool),
+        }  # fmt: skip
+
+    def prepare(self, report: Report) -> None:
+        """Generate or read every set of boards that is not there yet."""
+        report("boards:")
+        if self._train is None:
+            self._train = BoardData(self.spec.train.load(self.spec.shape, report))
+        self.prepare_evaluations(report)
+
+    def prepare_evaluations(self, report: Report) -> None:
+        """Generate or read the boards of the evaluations alone."""
+        for evaluation in self.spec.evaluations:
+            if evaluation.name not in self._evaluations:
+                self._evaluations[evaluation.name] = BoardData(evaluation.load(self.spec.shape, report))
+
+    def training_data(self) -> Data:
+        """Boards to train on."""
+        assert self._train is not None
+        return self._train
+
+    def evaluation_data(self, evaluation: EvaluationSpec) -> Data:
+        """Boards of an evaluation."""
+        return self._evaluations[evaluation.name]
+
+    def loss(
+        self, model: nn.Module, batch: Batch, draws: Draws, *, recompute_every: int = 0
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross-entropy averaged over all cells, [sample]; accuracies on the batch as it was shown."""
+        puzzle, solution = batch["puzzle"], batch["solution"]
+        if self.spec.augment:
+            uniforms = draws.uniform((symmetry_draws(self.spec.shape),), purpose=AUGMENTATION)
+            moved = random_symmetry(puzzle.flatten(1), solution.flatten(1), uniforms, self.spec.shape)
+            puzzle, solution = (board.view(puzzle.shape) for board in moved)
+        logits = model(puzzle, draws, recompute_every=recompute_every)
+        losses = F.cross_entropy(logits.float().movedim(-1, 1), solution - 1, reduction="none").flatten(1).mean(1)
+        with torch.no_grad():
+            right = ((logits.argmax(-1) + 1 == solution) | (puzzle > 0)).flatten(1)
+            blank = (puzzle == 0).flatten(1)
+            cells = (right & blank).sum() / blank.sum().clamp_min(1)
+            return losses, {"board_accuracy": right.all(1).float().mean(), "cell_accuracy": cells}
+
+    def predict(
+        self, model: nn.Module, batch: Batch, draws: Draws, *, steps: int | None = None,
+        observe: NetworkObserver | None = None, answer_steps: Sequence[int] = (),
+    ) -> Results:  # fmt: skip
+        """Digits and what is known of them; see `arrays`."""
+        puzzle, solution = batch["puzzle"], batch["solution"]
+        blank = puzzle == 0
+        early: dict[int, Tensor] = {}
+        watch = _answering(model, set(answer_steps), early, observe)
+        logits = model(puzzle, draws, steps=steps, observe=watch)
+        probability, best = logits.float().softmax(-1).max(-1)
+        answer = torch.where(blank, best + 1, puzzle)
+        blanks = blank.flatten(1).sum(1).clamp_min(1)
+        results: Results = {
+            "puzzle": puzzle, "solution": solution, "prediction": answer,
+            "correct": (answer == solution).flatten(1).all(1),
+            "cells_correct": ((answer == solution) & blank).flatten(1).sum(1) / blanks,
+            "confidence": (probability * blank).flatten(1).sum(1) / blanks,
+            "givens": (puzzle > 0).flatten(1).sum(1), "branching": batch["branching"],
+        }  # fmt: skip
+        if answer_steps:
+            right = torch.stack([(early[step] == solution) | ~blank for step in answer_steps], dim=1).flatten(2)
+            cells = (right & blank.flatten(1)[:, None]).sum(2) / blanks[:, None]
+            results |= {"correct_at": right.all(2), "cells_correct_at": cells}
+        return results
+
+    def metrics(self, results: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Accuracies by kind of board; see `oscillo_tasks.sudoku.metrics`."""
+        return board_metrics(results)
+
+    def arrays(self, answer_steps: Sequence[int]) -> dict[str, ResultArray]:
+        """Everything that is known of each board at the end."""
+        grid = ("y", "x"), self.spec.sites
+        found = {
+            "puzzle": ResultArray(*grid, "uint8", "given digit", "0 for a blank cell"),
+            "solution": ResultArray(*grid, "uint8", "digit of the solution"),
+            "prediction": ResultArray(*grid, "uint8", "digit answered", "blank cells; givens as they are"),
+            "correct": ResultArray((), (), "bool", "board solved", "all blank cells right"),
+            "cells_correct": ResultArray((), (), "float32", "share of blank cells right"),
+            "confidence": ResultArray((), (), "float32", "confidence", "mean top probability over the blank cells"),
+            "givens": ResultArray((), (), "int16", "given digits"),
+            "branching": ResultArray((), (), "bool", "needs branching", "naked and hidden singles do not finish it"),
+        }
+        if answer_steps:
+            at = ("at_step",), (len(answer_steps),)
+            found["correct_at"] = ResultArray(*at, "bool", "board solved", "by the answer read out at that step")
+            found["cells_correct_at"] = ResultArray(*at, "float32", "share of blank cells right")
+        return found
+
+    def shipped_weights(self) -> Path | None:
+        """Weights for 9x9 boards."""
+        path = Path(__file__).parent / "weights" / f"sudoku_{self.spec.shape.side}x{self.spec.shape.side}.safetensors"
+        return path if path.is_file() else None
+
+    def figures(self, run: Any) -> dict[str, Figure]:
+        """Training curves, energies, accuracy against steps and by givens, and boards over time."""
+        from oscillo_tasks.sudoku.figures import figures
+
+        return figures(run)
+
+
+def _answering(
+    model: nn.Module, steps: set[int], answers: dict[int, Tensor], observe: NetworkObserver | None
+) -> NetworkObserver | None:
+    """An observer that also reads the last layer's state out at some steps, into `answers` by step."""
+    if not steps:
+        return observe
+    assert isinstance(model, SudokuModel)
+    last = len(model.network.layers) - 1
+
+    def watch(layer: int, step: int, state: State, measures: Measures) -> None:
+        if observe is not None:
+            observe(layer, step, state, measures)
+        if layer == last and step in steps:
+            features = model.network.layers[last].readout(state["x"])  # pyright: ignore[reportCallIssue]
+            answers[step] = model.answer(features).argmax(-1) + 1
+
+    return watch
