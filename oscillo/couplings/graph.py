@@ -111,7 +111,8 @@ class GraphCouplingSpec(CouplingSpec):
         if not isinstance(graph, nx.Graph):
             raise TypeError(f"`{self.generator}` gives no graph, but {type(graph).__name__}")
         if len(graph) != oscillators:
-            raise ValueError(f"`{self.generator}` makes {len(graph)} nodes, and the layer has {oscillators} oscillators")
+            made = len(graph)
+            raise ValueError(f"`{self.generator}` makes {made} nodes, and the layer has {oscillators} oscillators")
         return nx.convert_node_labels_to_integers(graph)
 
     def build(self, shape: StateShape) -> GraphCoupling:

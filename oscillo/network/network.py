@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
@@ -15,7 +15,7 @@ from oscillo.layout import State, StateShape
 from oscillo.network.block_layer import BlockLayerSpec
 from oscillo.network.layer import Layer, LayerSpec, Problem
 from oscillo.network.oscillator_layer import OscillatorLayerSpec
-from oscillo.spec import Component, Spec
+from oscillo.spec import OneOf, Spec
 
 NetworkObserver = Callable[[int, int, State, Measures], None]
 """Called with the layer's number, the step number 0 .. T, the state at that step, and its measures."""
@@ -27,7 +27,9 @@ class NetworkSpec(Spec):
     sites: list[int] | None = Field(
         None, description="Grid that the layers live on, such as [9, 9]; [] for none. A task may know it by itself."
     )
-    layers: list[Component[LayerSpec, oscillators]] = Field(min_length=1, description="The layers, first to last.")
+    layers: list[Annotated[LayerSpec, OneOf(LayerSpec, "oscillators")]] = Field(
+        min_length=1, description="The layers, first to last."
+    )
 
     def resolve_sites(self, sites: Sequence[int] | None) -> tuple[int, ...]:
         """The declared grid, or the one a task knows.

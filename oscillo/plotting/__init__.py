@@ -4,9 +4,8 @@ from oscillo.plotting.energy_figure import EnergyPanel, energy_figure
 from oscillo.plotting.labels import side_labels, spread
 from oscillo.plotting.principal_colours import PrincipalColours, principal_colours, site_vectors
 from oscillo.plotting.saving import save_figure
-from oscillo.plotting.statistics import count, duration, percent, share_below, wilson_interval
+from oscillo.plotting.statistics import duration, percent, share_below, wilson_interval
 from oscillo.plotting.style import (
-    FAINT,
     FIRST_GROUP,
     INK,
     SECOND_GROUP,
@@ -18,20 +17,17 @@ from oscillo.plotting.style import (
     series_style,
     style,
 )
-from oscillo.plotting.training_figure import LOSS, Curve, training_figure
+from oscillo.plotting.training_figure import Curve, training_figure
 
 __all__ = [
-    "FAINT",
     "FIRST_GROUP",
     "INK",
-    "LOSS",
     "SECOND_GROUP",
     "SHADE",
     "Curve",
     "EnergyPanel",
     "PrincipalColours",
     "SeriesStyle",
-    "count",
     "duration",
     "energy_figure",
     "headline",

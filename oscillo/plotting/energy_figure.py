@@ -19,6 +19,9 @@ QUANTILES = (0.05, 0.25, 0.75, 0.95)
 
 BINS = 30
 
+FEW = 20
+"""Samples. A group of fewer is drawn one by one instead of as a histogram."""
+
 
 @dataclass(frozen=True, eq=False)
 class EnergyPanel:
@@ -76,7 +79,8 @@ def energy_figure(panels: Sequence[EnergyPanel], groups: tuple[str, str], label:
         _draw_course(course, panel, groups, label)
         _draw_ends(ends, panel, label)
     rows[-1][0].set_xlabel("step")
-    caption = "Left: median, with bands from 25 to 75 % and from 5 to 95 % of the samples; n is their number."
+    caption = "Left: median, with bands from 25 to 75 % and from 5 to 95 % of the samples; n is their number. "
+    caption += f"Right: how the last energies are distributed; groups of fewer than {FEW} as single marks."
     headline(figure, _finding(panels, groups), caption)
     return figure
 
@@ -106,13 +110,18 @@ def _draw_ends(axes: Axes, panel: EnergyPanel, label: str) -> None:
     ends = np.concatenate([first[:, -1], second[:, -1]])
     bins = np.histogram_bin_edges(ends, bins=min(BINS, max(8, len(ends) // 8)))
     for _, values, look in reversed(_looks(panel, ("", ""))):
+        if len(values) < FEW:
+            height = np.full(len(values), 0.06)
+            across = axes.get_xaxis_transform()
+            axes.plot(values[:, -1], height, linestyle="", transform=across, zorder=3, **look.mark)
+            continue
         weights = np.full(len(values), 1 / len(values))
         axes.hist(values[:, -1], bins, weights=weights, color=look.color, alpha=0.25, histtype="stepfilled")
         axes.hist(values[:, -1], bins, weights=weights, histtype="step", linewidth=1.3, **look.line)
     axes.set_title(f"after step {int(panel.energy['step'][-1])}")
     axes.set_xlabel(label)
-    axes.set_ylabel("share of the group")
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0, symbol=" %", decimals=0))
+    axes.set_ylabel("share of the group [%]")
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0, symbol="", decimals=0))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_locator(MaxNLocator(5))
 

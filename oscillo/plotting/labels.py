@@ -6,41 +6,50 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 LINE_HEIGHT = 1.25
 """Distance between two labels, in font sizes."""
 
+PAD = 7.0
+"""Distance from the curve, in points."""
+
 
 def side_labels(
-    axes: Axes, labels: Mapping[str, tuple[float, str]], *, inside: bool = False, size: float = 8.0
+    axes: Axes, labels: Mapping[str, tuple[float, str]], *, x: float, above: bool = False, size: float = 8.0
 ) -> None:
-    """Write names beside the right edge, at the height of their values and never over one another.
+    """Write names to the right of a point of the x axis, at the height of their values, never over one another.
 
-    Call it when limits, scale and size of the axes are final.
+    Call it when limits and scale of the axes are final.
 
     Args:
         axes: where the curves are.
         labels: value on the y axis, and colour, of each name.
-        inside: write them at the left edge instead, within the axes and just above their values.
+        x: where the curves end, or for `above` where the labels begin.
+        above: write each name above its value instead of beside it, as for a horizontal line.
         size: of the font, in points.
     """
     if not labels:
         return
-    heights = axes.transAxes.inverted().transform(
-        axes.transData.transform([(0.0, value) for value, _ in labels.values()])
-    )[:, 1]
-    figure = axes.get_figure(root=True)
-    rows = axes.get_subplotspec().get_gridspec().nrows if axes.get_subplotspec() else 1
-    # Before the layout is made the height of the axes is not known; a share of the figure's is near enough.
-    points = 72 * figure.get_figheight() * 0.7 / rows
-    gap = LINE_HEIGHT * size / points
-    for (name, (_, colour)), height in zip(labels.items(), spread(heights, gap), strict=True):
-        place = (
-            {"x": 0.012, "y": height + 0.12 * gap, "va": "bottom"}
-            if inside
-            else {"x": 1.03, "y": height, "va": "center"}
-        )
-        axes.text(s=name, **place, transform=axes.transAxes, color=colour, fontsize=size, ha="left")
+    values = [(x, value) for value, _ in labels.values()]
+    heights = axes.transAxes.inverted().transform(axes.transData.transform(values))[:, 1]
+    for (name, (_, colour)), height in zip(labels.items(), spread(heights, _gap(axes, size)), strict=True):
+        axes.annotate(
+            name, (x, height), xycoords=("data", "axes fraction"), xytext=(0, 2) if above else (PAD, 0),
+            textcoords="offset points", ha="left", va="bottom" if above else "center", color=colour, fontsize=size,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")], annotation_clip=False, zorder=6,
+        )  # fmt: skip
+
+
+def _gap(axes: Axes, size: float) -> float:
+    """Height of a line of text as a share of the axes.
+
+    Before the layout is made the height of the axes is not known; a share of the figure's is near enough.
+    """
+    figure, place = axes.get_figure(root=True), axes.get_subplotspec()
+    assert figure is not None
+    rows = place.get_gridspec().nrows if place is not None else 1
+    return LINE_HEIGHT * size / (72 * figure.get_figheight() * 0.7 / rows)
 
 
 def spread(positions: np.ndarray, gap: float) -> np.ndarray:
@@ -66,7 +75,7 @@ def spread(positions: np.ndarray, gap: float) -> np.ndarray:
             earlier, members = blocks.pop()
             total, size = total + earlier, size + members
         blocks.append((total, size))
-    risen = np.concatenate([np.full(size, total / size) for total, size in blocks]) if blocks else reduced
+    risen = [total / size for total, size in blocks for _ in range(size)]
     result = np.empty(len(positions))
-    result[order] = risen + gap * np.arange(len(positions))
+    result[order] = np.array(risen) + gap * np.arange(len(positions))
     return result

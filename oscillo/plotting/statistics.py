@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 _NORMAL_95 = 1.959963984540054
 
@@ -38,19 +37,19 @@ def share_below(first: ArrayLike, second: ArrayLike) -> float:
     first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if not first.size or not second.size:
         return float("nan")
-    ranks = rankdata(np.concatenate([first, second]))
-    above = ranks[: first.size].sum() - first.size * (first.size + 1) / 2
-    return float(1 - above / (first.size * second.size))
+    ordered = np.sort(second)
+    not_above, below = np.searchsorted(ordered, first, "right"), np.searchsorted(ordered, first, "left")
+    return float(1 - (not_above + below).mean() / (2 * second.size))
 
 
 def percent(share: float) -> str:
-    """A share as text, `94.2 %`; never rounded to 0 or 100 unless it is."""
+    """A share as text, `94.2 %` or `94 %`; never rounded to 0 or 100 unless it is."""
     value = 100 * float(share)
     if 0 < value < 0.05:
         return "< 0.1 %"
     if 99.95 < value < 100:
         return "> 99.9 %"
-    return f"{value:.1f} %" if abs(value - round(value)) > 1e-9 else f"{round(value)} %"
+    return f"{value:.1f}".removesuffix(".0") + " %"
 
 
 def duration(seconds: float) -> str:
@@ -60,8 +59,3 @@ def duration(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def count(number: int, noun: str) -> str:
-    """A number of things as text: `1 board`, `1,200 boards`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -104,7 +105,7 @@ _RC = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in the style of the project; `with style():` or `@style()`.
+    """Draw in the style of the project, as `with style():` or as a decorator.
 
     Matplotlib's settings are as before when it ends. Parts that appear later, such as new ticks, take the
     settings of their moment, so `save_figure` draws in the style again.
@@ -126,15 +127,21 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def headline(figure: Figure, finding: str, caption: str = "") -> None:
-    """Say above the figure what it shows, and below it how to read it."""
-    figure.suptitle(finding, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
+    """Say above the figure what it shows, and below it how to read it; long lines are wrapped."""
+    figure.suptitle(_wrapped(figure, finding, 11, 0.65), x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
     if caption:
-        figure.supxlabel(caption, x=0.012, ha="left", fontsize=7.5, color=SHADE)
+        figure.supxlabel(_wrapped(figure, caption, 7.5, 0.55), x=0.012, ha="left", fontsize=7.5, color=SHADE)
+
+
+def _wrapped(figure: Figure, text: str, size: float, width: float) -> str:
+    """Break lines that are wider than the figure; a letter is about `width` times the font size wide."""
+    letters = int(72 * figure.get_figwidth() * 0.97 / (size * width))
+    return "\n".join(wrapped for line in text.splitlines() for wrapped in wrap(line, letters))
 
 
 def percent_axis(axes: Axes, low: float = 0.0, high: float = 1.0) -> None:
-    """Make the y axis a share between `low` and `high`, in percent, with room for marks at the ends."""
+    """Make the y axis a share between `low` and `high`, written in percent, with room for marks at the ends."""
     margin = 0.03 * (high - low)
     axes.set_ylim(low - margin, high + margin)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0, symbol=" %"))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0, symbol="", decimals=0))

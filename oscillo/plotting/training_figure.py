@@ -14,10 +14,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from oscillo.plotting.labels import side_labels
 from oscillo.plotting.statistics import duration, percent
 from oscillo.plotting.style import (
-    FAINT,
     FIRST_GROUP,
     SECOND_GROUP,
-    SHADE,
     headline,
     new_figure,
     percent_axis,
@@ -28,7 +26,12 @@ from oscillo.plotting.style import (
 TRAIN, VALIDATION = "train", "validation"
 
 SMOOTHED_FROM = 60
-"""Records. With more than these a running mean goes over the curve, which is then drawn faintly."""
+"""Records. From these on the curve is drawn faintly, and its running mean over it."""
+
+DOTTED_BELOW = 15
+"""Records. Below these each gets a dot."""
+
+TIME_UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
 
 
 @dataclass(frozen=True)
@@ -37,18 +40,24 @@ class Curve:
 
     Attributes:
         name: as in `train/<name>`, `validation/<name>` and `<evaluation>/<name>`.
-        label: of the axis, with the unit.
-        share: whether it lies in [0, 1] and is shown in percent.
-        log: whether its axis is logarithmic.
+        label: what it is.
+        unit: of the axis. Shares in [0, 1] have the unit `%`, and an axis from 0 to 100.
+        log: whether its axis is logarithmic, if the values are positive and span enough.
     """
 
     name: str
     label: str
-    share: bool = False
+    unit: str
     log: bool = False
 
+    @property
+    def share(self) -> bool:
+        """Whether it is a share."""
+        return self.unit == "%"
 
-LOSS = Curve("loss", "loss [nats]", log=True)
+    def text(self, value: float) -> str:
+        """A value as text."""
+        return percent(value) if self.share else f"{value:.3g}"
 
 
 @style()
@@ -61,7 +70,7 @@ def training_figure(metrics: xr.Dataset, curves: Sequence[Curve], evaluations: S
         evaluations: names of the evaluations, in the order of their looks.
 
     Raises:
-        ValueError: when there is none of the curves among the training records.
+        ValueError: when none of the curves has a training record.
     """
     present = [curve for curve in curves if _series(metrics, TRAIN, curve).size]
     if not present:
@@ -69,59 +78,56 @@ def training_figure(metrics: xr.Dataset, curves: Sequence[Curve], evaluations: S
     figure = new_figure(7.6, 1.1 + 2.1 * len(present))
     panels = figure.subplots(len(present), 1, sharex=True, squeeze=False)[:, 0]
     last = max(int(_series(metrics, TRAIN, curve).step[-1]) for curve in present)
+    panels[0].set_xlim(0, last)
     for axes, curve in zip(panels, present, strict=True):
-        _draw(axes, metrics, curve, evaluations, last)
+        _draw(axes, metrics, curve)
+        _mark_evaluations(axes, metrics, curve, evaluations, last)
     panels[-1].set_xlabel("optimiser steps")
     panels[-1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    panels[-1].set_xlim(0, last * 1.02 or 1)
-    _add_hours(panels[0], metrics, last)
-    panels[0].legend(loc="upper right", ncols=2)
-    headline(figure, _finding(metrics, present, last), _caption(metrics, present, evaluations))
+    _add_time(panels[0], metrics)
+    max(panels, key=lambda axes: len(axes.get_legend_handles_labels()[1])).legend(loc="best")
+    marked = any(_series(metrics, name, curve).size for name in evaluations for curve in present)
+    caption = "Each training record is the mean since the one before it."
+    headline(figure, _finding(metrics, present, last), caption + (" Marks: evaluations at the end." if marked else ""))
     return figure
 
 
 def _series(metrics: xr.Dataset, source: str, curve: Curve) -> xr.DataArray:
-    """The known values of a metric, along `record`."""
+    """The known values of a metric, along `record`; of several at one step, the latest."""
     name = f"{source}/{curve.name}"
-    known = metrics[name].dropna("record") if name in metrics else xr.DataArray(np.zeros(0), dims="record")
-    # After a resumed run, or for two records of one step, the later one counts.
-    if known.size > 1:
-        known = known.isel(record=np.append(np.diff(known.step) > 0, True))
-    return known
+    if name not in metrics:
+        return xr.DataArray(np.zeros(0), dims="record")
+    known = metrics[name].dropna("record")
+    return known.isel(record=np.append(np.diff(known.step) > 0, True)) if known.size > 1 else known
 
 
-def _draw(axes: Axes, metrics: xr.Dataset, curve: Curve, evaluations: Sequence[str], last: int) -> None:
+def _draw(axes: Axes, metrics: xr.Dataset, curve: Curve) -> None:
     train, validation = _series(metrics, TRAIN, curve), _series(metrics, VALIDATION, curve)
     smooth = _running_mean(train.values)
     if smooth is None:
-        axes.plot(train.step, train, label="training", **FIRST_GROUP.line)
+        dots = FIRST_GROUP.mark if train.size < DOTTED_BELOW else {}
+        axes.plot(train.step, train, label="training", **(FIRST_GROUP.line | dots))
     else:
         axes.plot(train.step, train, color=FIRST_GROUP.color, alpha=0.28, linewidth=0.8)
         axes.plot(train.step, smooth, label="training (running mean)", **FIRST_GROUP.line)
     if validation.size:
         look = SECOND_GROUP.mark | {"linestyle": "-", "linewidth": 1.1}
         axes.plot(validation.step, validation, label="validation", **look)
-    axes.set_ylabel(curve.label)
+    axes.set_ylabel(f"{curve.label} [{curve.unit}]")
     if curve.share:
         percent_axis(axes)
-    if curve.log and train.min() > 0:
+    elif curve.log and train.min() > 0 and train.max() > 3 * train.min():
         _log_axis(axes, train)
+
+
+def _mark_evaluations(axes: Axes, metrics: xr.Dataset, curve: Curve, evaluations: Sequence[str], last: int) -> None:
     labels = {}
     for index, name in enumerate(evaluations):
-        if (final := _series(metrics, name, curve)).size:
-            look = series_style(index)
-            axes.plot(
-                last,
-                final[-1],
-                linestyle="",
-                markersize=7,
-                clip_on=False,
-                zorder=5,
-                **(look.mark | {"color": look.color}),
-            )
-            value = percent(float(final[-1])) if curve.share else f"{float(final[-1]):.3g}"
-            labels[f"{name} {value}"] = (float(final[-1]), look.color)
-    side_labels(axes, labels)
+        if (series := _series(metrics, name, curve)).size:
+            look, value = series_style(index), float(series[-1])
+            axes.plot(last, value, linestyle="", markersize=7, clip_on=False, zorder=5, **look.mark)
+            labels[f"{name} {curve.text(value)}"] = (value, look.color)
+    side_labels(axes, labels, x=last)
 
 
 def _log_axis(axes: Axes, values: xr.DataArray) -> None:
@@ -137,50 +143,42 @@ def _running_mean(values: np.ndarray) -> np.ndarray | None:
     """Centred means over a thirtieth of the curve, narrower at its ends; None for a short curve."""
     if len(values) < SMOOTHED_FROM:
         return None
-    half = max(1, len(values) // 60)
+    half = len(values) // 60
     sums = np.concatenate([[0.0], np.cumsum(values)])
     here = np.arange(len(values))
-    start, stop = np.maximum(here - half, 0), np.minimum(here + half + 1, len(values))
-    return (sums[stop] - sums[start]) / (stop - start)
+    # As many on either side, so that a steep curve does not shift.
+    half = np.minimum(half, np.minimum(here, here[::-1]))
+    return (sums[here + half + 1] - sums[here - half]) / (2 * half + 1)
 
 
 def _clock(metrics: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds at which each step was reached, for steps that were trained; both rise."""
+    """Steps that were trained, and the seconds at which each was reached; both rise from 0."""
     trained = [name for name in metrics.data_vars if str(name).startswith(f"{TRAIN}/")]
     known = metrics[trained].to_array().notnull().any("variable").values
     steps, first = np.unique(metrics.step.values[known], return_index=True)
-    return steps, np.maximum.accumulate(metrics.wall_s.values[known][first])
+    seconds = np.maximum.accumulate(metrics.wall_s.values[known][first])
+    return np.append(0, steps), np.append(0.0, seconds)
 
 
-def _add_hours(axes: Axes, metrics: xr.Dataset, last: int) -> None:
+def _add_time(axes: Axes, metrics: xr.Dataset) -> None:
     """A second axis on top that says when each step was reached."""
     steps, seconds = _clock(metrics)
-    steps, seconds = np.append(0, steps), np.append(0.0, seconds)
     total = float(seconds[-1])
-    unit, name = next(((u, n) for u, n in ((3600, "hours"), (60, "minutes")) if total >= 2 * u), (1, "seconds"))
-    ticks = [tick for tick in MaxNLocator(6).tick_values(0, total / unit) if 0 <= tick * unit <= total]
+    name, unit = next((unit for unit in TIME_UNITS if total >= 2 * unit[1]), TIME_UNITS[-1])
+    locator = MaxNLocator(6, steps=[1, 2, 5, 10])
+    ticks = [tick for tick in locator.tick_values(0, total / unit) if 0 <= tick * unit <= total]
     top = axes.secondary_xaxis("top")
     top.set_ticks(np.interp([tick * unit for tick in ticks], seconds, steps), [f"{tick:g}" for tick in ticks])
     top.set_xlabel(f"time since the start [{name}]")
     top.spines["top"].set_visible(True)
-    top.spines["top"].set_color(FAINT)
-    top.tick_params(colors=SHADE)
 
 
 def _finding(metrics: xr.Dataset, curves: Sequence[Curve], last: int) -> str:
-    _, seconds = _clock(metrics)
     changes = []
     for curve in curves:
-        train = _series(metrics, TRAIN, curve)
-        first, final = float(train[0]), float(train[max(0, train.size - max(1, train.size // 30)) :].mean())
-        ends = (percent(first), percent(final)) if curve.share else (f"{first:.3g}", f"{final:.3g}")
-        changes.append(f"{curve.label.split(' [')[0]} {ends[0]} → {ends[1]}")
-    took = duration(float(seconds[-1]))
-    return f"{changes[0][0].upper()}{changes[0][1:]} in {last:,} steps, {took}\n{', '.join(changes[1:])}".rstrip()
-
-
-def _caption(metrics: xr.Dataset, curves: Sequence[Curve], evaluations: Sequence[str]) -> str:
-    parts = ["Training: each record is the mean since the one before it."]
-    if any(_series(metrics, name, curve).size for name in evaluations for curve in curves):
-        parts.append("Marks on the right: evaluations after training.")
-    return " ".join(parts)
+        train = _series(metrics, TRAIN, curve).values
+        final = train[-max(1, len(train) // 30) :].mean()
+        changes.append(f"{curve.label} {curve.text(train[0])} → {curve.text(final)}")
+    changes[0] += f" in {last:,} steps, {duration(_clock(metrics)[1][-1])}"
+    lines = [changes[0], ", ".join(changes[1:])]
+    return "\n".join(line[:1].upper() + line[1:] for line in lines).rstrip()

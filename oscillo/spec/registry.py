@@ -105,10 +105,8 @@ else:
     class Component:
         """`Component[CouplingSpec]`: a field that takes any registered kind of that role.
 
-        `Component[LayerSpec, "oscillators"]` names the kind that a mapping without `kind` has. Linters take the
-        word for a type; `Annotated[LayerSpec, OneOf(LayerSpec, "oscillators")]` is the same without a complaint.
+        `Annotated[LayerSpec, OneOf(LayerSpec, "oscillators")]` also says which kind a mapping without `kind` has.
         """
 
-        def __class_getitem__(cls, item: Any) -> Any:
-            role, default = item if isinstance(item, tuple) else (item, None)
-            return Annotated[role, OneOf(role, default)]
+        def __class_getitem__(cls, role: type[ComponentSpec]) -> Any:
+            return Annotated[role, OneOf(role)]
