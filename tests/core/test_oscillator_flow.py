@@ -51,7 +51,7 @@ def turned(a: Tensor, b: Tensor) -> Tensor:
 def test_geodesic_euler_on_the_circle_is_euler_on_the_angle(push: float) -> None:
     oscillators, matrix, omega = kuramoto()
     theta = 2 * math.pi * torch.rand(3, N, dtype=torch.float64)
-    stimulus = torch.stack((torch.full((3, N), push), torch.zeros(3, N)), dim=-2).double()
+    stimulus = torch.tensor([push, 0.0], dtype=torch.float64)[:, None].expand(3, 2, N)
     states = follow(GeodesicEulerSpec(), oscillators, circle(theta), stimulus, dt=0.1, steps=50)
     for x in states[1:]:
         theta = theta + 0.1 * sines(theta, matrix, omega, push)
