@@ -105,7 +105,7 @@ _RC = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in the style of the project, as `with style():` or as a decorator.
+    """Draw in the style of the project, in a `with` block or as a decorator.
 
     Matplotlib's settings are as before when it ends. Parts that appear later, such as new ticks, take the
     settings of their moment, so `save_figure` draws in the style again.

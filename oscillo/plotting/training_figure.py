@@ -82,6 +82,7 @@ def training_figure(metrics: xr.Dataset, curves: Sequence[Curve], evaluations: S
     for axes, curve in zip(panels, present, strict=True):
         _draw(axes, metrics, curve)
         _mark_evaluations(axes, metrics, curve, evaluations, last)
+    figure.align_ylabels(panels)
     panels[-1].set_xlabel("optimiser steps")
     panels[-1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     _add_time(panels[0], metrics)

@@ -28,6 +28,12 @@ from oscillo.plotting import (
 COLUMNS = 3
 """Panels beside each other."""
 
+BOARDS_PER_BIN = 12
+"""With fewer boards per number of givens, neighbouring numbers are taken together."""
+
+MOST_TICKS = 7
+"""Names of bins that fit below a panel."""
+
 _GROUPS = (("singles suffice", FIRST_GROUP), ("need branching", SECOND_GROUP))
 
 
@@ -51,28 +57,24 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     figure = new_figure(8.0, 4.8)
     axes = figure.subplots()
     percent_axis(axes)
-    labels: dict[str, tuple[float, str]] = {}
-    for index, (name, result) in enumerate(results.items()):
-        look = series_style(index)
-        final = _draw_course(axes, result, look)
-        labels[f"{name}  {percent(final)}"] = (final, look.color)
-    side_labels(axes, labels)
-    singles = {}
-    for share, names in _singles_lines(results).items():
-        colour = series_style(list(results).index(names[0])).color
-        axes.axhline(share, color=colour, linestyle=(0, (2, 2)), linewidth=1.1)
-        singles[f"singles alone {percent(share)} ({', '.join(names)})"] = (share, colour)
-    side_labels(axes, singles, inside=True)
     _step_axis(axes, np.unique(np.concatenate([result["at_step"].values for result in results.values()])))
     axes.set_ylabel("boards solved [%]")
     if training_steps:
         axes.axvline(training_steps, color=SHADE, linewidth=0.9, zorder=1)
         axes.annotate(
             f"trained with\n{training_steps} steps", (training_steps, 0.0), xycoords=("data", "axes fraction"),
-            xytext=(4, 6), textcoords="offset points", fontsize=8, color=SHADE,
+            xytext=(5, 8), textcoords="offset points", fontsize=8, color=SHADE,
         )  # fmt: skip
+    _draw_singles(axes, results)
+    ends: dict[int, dict[str, tuple[float, str]]] = {}
+    for index, (name, result) in enumerate(results.items()):
+        look, last = series_style(index), int(result["at_step"][-1])
+        final = _draw_course(axes, result, look)
+        ends.setdefault(last, {})[f"{name} {percent(final)}"] = (final, look.color)
+    for last, labels in ends.items():
+        side_labels(axes, labels, x=last)
     caption = (
-        "Solid: boards, with 95 % Wilson intervals. Faint: share of the blank cells that are right. "
+        "Solid: boards, with 95 % Wilson intervals. Faint: blank cells that are right. "
         "Dashed: boards that naked and hidden singles finish."
     )
     headline(figure, _finding_over_steps(results, training_steps), caption)
@@ -86,7 +88,7 @@ def _draw_course(axes: Axes, result: xr.Dataset, look: SeriesStyle) -> float:
     share = right.mean(axis=1)
     low, high = wilson_interval(right.sum(axis=1), np.full(len(steps), right.shape[1]))
     cells = result["cells_correct_at"].mean("sample").values
-    axes.plot(steps, cells, color=look.color, alpha=0.35, linewidth=1.0)
+    axes.plot(steps, cells, color=look.color, alpha=0.4, linewidth=0.9)
     axes.errorbar(
         steps,
         share,
@@ -99,12 +101,18 @@ def _draw_course(axes: Axes, result: xr.Dataset, look: SeriesStyle) -> float:
     return float(share[-1])
 
 
-def _singles_lines(results: Mapping[str, xr.Dataset]) -> dict[float, list[str]]:
-    """Shares of boards that singles finish, each with the evaluations that have it."""
-    lines: dict[float, list[str]] = {}
-    for name, result in results.items():
-        lines.setdefault(float(1 - result["branching"].values.mean()), []).append(name)
-    return lines
+def _draw_singles(axes: Axes, results: Mapping[str, xr.Dataset]) -> None:
+    """Draw a line where the rules without search end; evaluations of the same boards share one."""
+    lines: dict[float, list[int]] = {}
+    for index, result in enumerate(results.values()):
+        lines.setdefault(float(1 - result["branching"].values.mean()), []).append(index)
+    labels = {}
+    for share, members in lines.items():
+        colour = series_style(members[0]).color if len(members) == 1 else SHADE
+        axes.axhline(share, color=colour, linestyle=(0, (4, 2)), linewidth=1.1, zorder=2)
+        names = ", ".join(list(results)[index] for index in members)
+        labels[f"singles alone {percent(share)} ({names})"] = (share, colour)
+    side_labels(axes, labels, x=axes.get_xlim()[0] * 1.03, above=True)
 
 
 def _step_axis(axes: Axes, steps: np.ndarray) -> None:
@@ -160,60 +168,77 @@ def accuracy_by_givens(results: Mapping[str, xr.Dataset]) -> Figure:
         if column == 0:
             shares.set_ylabel("boards solved [%]")
             counts.set_ylabel("boards")
-    panels[0, 0].legend(loc="lower right")
-    caption = "Bars on the marks: 95 % Wilson intervals. Below: how many boards there are, branching ones hatched."
+    panels[0, 0].legend(loc="lower right", handlelength=2.8)
+    caption = (
+        "Thin bars: 95 % Wilson intervals. Below: how many boards there are, branching ones hatched. "
+        "Numbers of givens are taken together where there are few boards."
+    )
     headline(figure, _finding_by_givens(results), caption)
     return figure
 
 
+def bin_edges(givens: np.ndarray) -> np.ndarray:
+    """Bounds of bins of equal width, as narrow as leaves about `BOARDS_PER_BIN` boards in each.
+
+    Args:
+        givens: of every board, [sample].
+
+    Returns:
+        Rising integers; bin i holds the boards with edges[i] <= givens < edges[i + 1].
+    """
+    low, high = int(givens.min()), int(givens.max())
+    numbers = high - low + 1
+    width = min(numbers, -(-BOARDS_PER_BIN * numbers // len(givens)))
+    return low + width * np.arange(-(-numbers // width) + 1)
+
+
 def _draw_by_givens(shares: Axes, counts: Axes, result: xr.Dataset) -> None:
     givens, right, branching = (result[name].values for name in ("givens", "correct", "branching"))
-    numbers = np.arange(givens.min(), givens.max() + 1)
-    below = np.zeros(len(numbers))
-    for (name, look), of_group, shift in zip(_GROUPS, (~branching, branching), (-0.13, 0.13), strict=True):
-        boards = np.array([(of_group & (givens == number)).sum() for number in numbers])
-        hits = np.array([(right & of_group & (givens == number)).sum() for number in numbers])
-        known = boards > 0
-        share = hits[known] / boards[known]
-        low, high = wilson_interval(hits[known], boards[known])
-        ends = (share - low, high - share)
-        shares.errorbar(
-            numbers[known] + shift,
-            share,
-            yerr=ends,
-            label=name,
-            **(look.line | look.mark),
-            elinewidth=0.9,
-            linewidth=1.0,
-        )
-        face = look.color if look.filled else "white"
+    edges = bin_edges(givens)
+    width = edges[1] - edges[0]
+    centres = (edges[:-1] + edges[1:] - 1) / 2
+    below = np.zeros(len(centres))
+    for (name, look), chosen, side in zip(_GROUPS, (~branching, branching), (-1, 1), strict=True):
+        boards, hits = (np.histogram(givens[mask], edges)[0] for mask in (chosen, chosen & right))
+        share = np.where(boards > 0, hits / np.maximum(boards, 1), np.nan)
+        low, high = wilson_interval(hits, boards)
+        place = centres + 0.1 * width * side
+        shares.vlines(place[boards > 0], low[boards > 0], high[boards > 0], color=look.color, linewidth=0.9, alpha=0.6)
+        shares.plot(place, share, label=name, clip_on=False, **(look.line | look.mark | {"linewidth": 0.8}))
+        shown = boards > 0
+        face, hatch = (look.color, "") if look.filled else ("white", "////")
         counts.bar(
-            numbers,
-            boards,
-            0.8,
-            below,
-            facecolor=face,
-            edgecolor=look.color,
-            hatch="" if look.filled else "////",
+            centres[shown], boards[shown], 0.8 * width, below[shown], facecolor=face, edgecolor=look.color, hatch=hatch,
             linewidth=0.8,
-        )
+        )  # fmt: skip
         below += boards
     percent_axis(shares)
     shares.tick_params(labelbottom=False)
     counts.set_xlabel("givens")
-    counts.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+    every = -(-len(centres) // MOST_TICKS)
+    for axes in (shares, counts):
+        axes.set_xticks(centres[::every], _bin_names(edges, int(givens.max()))[::every])
+    counts.set_ylim(0, below.max() * 1.12)
     counts.yaxis.set_major_locator(MaxNLocator(2, integer=True))
     counts.grid(axis="x", visible=False)
     for axes in (shares, counts):
-        axes.set_xlim(numbers[0] - 0.7, numbers[-1] + 0.7)
+        axes.set_xlim(edges[0] - 0.5 - 0.1 * width, edges[-1] - 0.5 + 0.1 * width)
+
+
+def _bin_names(edges: np.ndarray, highest: int) -> list[str]:
+    ends = np.minimum(edges[1:] - 1, highest)
+    return [str(low) if low == high else f"{low}–{high}" for low, high in zip(edges[:-1], ends, strict=True)]
 
 
 def _finding_by_givens(results: Mapping[str, xr.Dataset]) -> str:
-    """Both shares of every evaluation."""
-    parts = []
+    """The share of the harder kind of boards, or of all where there is none."""
+    shares = {}
     for name, result in results.items():
-        right, branching = result["correct"].values, result["branching"].values
-        groups = [("singles", ~branching), ("branching", branching)]
-        shares = [f"{kind} {percent(right[chosen].mean())}" for kind, chosen in groups if chosen.any()]
-        parts.append(f"{name} ({', '.join(shares)})")
-    return "Boards solved: " + "; ".join(parts)
+        if (chosen := result["branching"].values).any():
+            shares[name] = percent(result["correct"].values[chosen].mean())
+    if not shares:
+        solved = [f"{percent(result['correct'].values.mean())} ({name})" for name, result in results.items()]
+        return f"Boards solved: {', '.join(solved)}; none needs branching"
+    return "Of the boards that need branching, solved: " + ", ".join(
+        f"{share} ({name})" for name, share in shares.items()
+    )

@@ -33,7 +33,8 @@ class BoardStory:
         prediction: digits at the end, [y, x].
         solution: the right digits, [y, x]; None when not known, and then nothing is marked as wrong.
         answers: digits read out on the way, by step; steps without one show the givens alone.
-        title: what stands beside the row.
+        title: what stands above the figure.
+        label: what stands beside the row.
 
     Raises:
         ValueError: when the shapes do not go together.
@@ -45,6 +46,7 @@ class BoardStory:
     solution: np.ndarray | None = None
     answers: dict[int, np.ndarray] | None = None
     title: str = ""
+    label: str = ""
 
     def __post_init__(self) -> None:
         grid = (self.states.sizes.get("y"), self.states.sizes.get("x"))
@@ -59,6 +61,13 @@ class BoardStory:
         """Steps whose states are known."""
         return self.states["step"].values
 
+    def moments(self, frames: int) -> np.ndarray:
+        """Steps to show: the first, the last, and between them those with answers if there are any."""
+        between = np.isin(self.steps, list(self.answers)) if self.answers else np.ones(len(self.steps), bool)
+        between[[0, -1]] = True
+        candidates = self.steps[between]
+        return candidates[frame_positions(len(candidates), frames)]
+
     def digits(self, step: int) -> np.ndarray:
         """The digits to show at a step, 0 for none, [y, x]."""
         known = {int(self.steps[-1]): self.prediction} | (self.answers or {})
@@ -71,9 +80,7 @@ class BoardStory:
 
 
 @style()
-def board_figure(
-    stories: Sequence[BoardStory], *, block: BlockShape | None = None, finding: str = "", frames: int = FRAMES
-) -> Figure:
+def board_figure(stories: Sequence[BoardStory], *, block: BlockShape | None = None, frames: int = FRAMES) -> Figure:
     """Draw boards over time, one row each, with one colour map for all.
 
     Every cell has the colour of its oscillators: their first three principal components, fitted to all the
@@ -82,7 +89,6 @@ def board_figure(
     Args:
         stories: the boards, of one network and one size.
         block: block shape of the boards; 3x3 by default.
-        finding: what stands above; by default, how each board ended.
         frames: how many moments to show of each.
 
     Raises:
@@ -91,10 +97,10 @@ def board_figure(
     if not stories:
         raise ValueError("no board to draw")
     block = block or BlockShape()
-    shown = [story.states.isel(step=frame_positions(story.steps, frames)) for story in stories]
+    shown = [story.states.sel(step=story.moments(frames)) for story in stories]
     colours, explained = principal_colours([story.states for story in stories], shown)
     columns = max(part.sizes["step"] for part in shown)
-    figure = new_figure(FRAME_INCHES * columns + 0.35, (FRAME_INCHES + 0.42) * len(stories) + 0.85)
+    figure = new_figure(FRAME_INCHES * columns + 0.35, (FRAME_INCHES + 0.22) * len(stories) + 0.45 + 0.2 * len(stories))
     rows = figure.subplots(len(stories), columns, squeeze=False)
     for axes_row, story, frames_of in zip(rows, stories, colours, strict=True):
         for axes in axes_row[frames_of.sizes["step"] :]:
@@ -103,28 +109,28 @@ def board_figure(
             step = int(frame["step"])
             draw_board(axes, frame.values, story.puzzle, story.digits(step), story.wrong(step), block)
             axes.set_title(f"step {step}", fontsize=8.5, color=SHADE, loc="center", pad=4)
-        axes_row[0].set_ylabel(story.title, fontsize=9, color=INK, labelpad=6)
+        axes_row[0].set_ylabel(story.label, fontsize=9, color=INK, labelpad=6)
     caption = (
         f"Colour: first three principal components of each cell's oscillators ({percent(explained.sum())} of the "
         "variance) as red, green, blue. Bold: givens. Struck through and boxed: wrong."
     )
-    headline(figure, finding or "; ".join(story.title for story in stories), caption)
+    headline(figure, "\n".join(story.title for story in stories), caption)
     return figure
 
 
-def frame_positions(steps: np.ndarray, frames: int) -> np.ndarray:
-    """Which of the recorded steps to show: the first, the last, and between them in growing distances.
+def frame_positions(count: int, frames: int) -> np.ndarray:
+    """Which of several moments to show: the first, the last, and between them in growing distances.
 
     Most happens early, so each distance is about a fixed multiple of the one before.
 
     Args:
-        steps: rising, [recorded].
-        frames: how many at most.
+        count: of the moments.
+        frames: how many to show at most.
 
     Returns:
-        Positions in `steps`, rising and without repetition.
+        Positions, rising and without repetition.
     """
-    last = len(steps) - 1
+    last = count - 1
     if last < frames:
         return np.arange(last + 1)
     if frames < 2:
@@ -152,7 +158,7 @@ def draw_board(
     side = block.side
     axes.imshow(colours, interpolation="nearest", extent=(0, side, side, 0))
     size = 72 * FRAME_INCHES * 0.92 / side * _DIGIT_SHARE
-    ink = np.where(_lightness(colours) > 0.42, "black", "white")
+    ink = np.where(_lightness(colours) > 0.5, "black", "white")
     for y, x in np.argwhere(digits > 0):
         weight = "bold" if puzzle[y, x] else "normal"
         text = str(int(digits[y, x]))
@@ -174,7 +180,7 @@ def _strike(axes: Axes, y: int, x: int, colour: str) -> None:
     low, high = 0.1, 0.9
     corners = [(x + a, y + b) for a, b in ((low, low), (high, low), (high, high), (low, high), (low, low))]
     stroke = [(x + low, y + high), (x + high, y + low)]
-    axes.add_collection(LineCollection([corners, stroke], colors=colour, linewidths=1.1, capstyle="projecting"))
+    axes.add_collection(LineCollection([corners, stroke], colors=colour, linewidths=(1.3, 0.8), capstyle="projecting"))
 
 
 def _rule(axes: Axes, block: BlockShape) -> None:

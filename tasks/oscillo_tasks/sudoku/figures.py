@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from oscillo.plotting import LOSS, Curve, EnergyPanel, energy_figure, training_figure
+from oscillo.plotting import Curve, EnergyPanel, energy_figure, training_figure
 from oscillo.recording import Run
 from oscillo_tasks.sudoku.accuracy_figures import accuracy_by_givens, accuracy_over_steps
 from oscillo_tasks.sudoku.board_figure import BoardStory, board_figure
@@ -20,10 +20,13 @@ from oscillo_tasks.sudoku.boards import BlockShape
 __all__ = ["BoardStory", "accuracy_by_givens", "accuracy_over_steps", "board_figure", "figures"]
 
 CURVES = (
-    LOSS,
-    Curve("board_accuracy", "boards solved [%]", share=True),
-    Curve("cell_accuracy", "blank cells right [%]", share=True),
+    Curve("loss", "loss", "nats per cell", log=True),
+    Curve("board_accuracy", "boards solved", "%"),
+    Curve("cell_accuracy", "blank cells right", "%"),
 )
+
+_LOOKS = ("train", "validation")
+"""What is measured while training goes on."""
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +84,7 @@ def _results(run: Run, *needed: str) -> dict[str, xr.Dataset]:
 def _measured(run: Run) -> list[str]:
     """Names of the evaluations in the metrics, in the order of their first lines."""
     names = [str(name).split("/") for name in run.metrics.data_vars]
-    return list(dict.fromkeys(first for first, *rest in names if rest == ["singles_only"]))
+    return list(dict.fromkeys(first for first, *rest in names if rest == ["singles_only"] and first not in _LOOKS))
 
 
 def _training(run: Run) -> Figure:
@@ -109,7 +112,7 @@ def _energy(run: Run) -> Figure:
                 panels.append(EnergyPanel(title, energy.compute(), result["correct"].values.astype(bool)))
     if not panels:
         raise _Missing("no energies were recorded")
-    return energy_figure(panels, ("solved boards", "unsolved ones"))
+    return energy_figure(panels, ("solved boards", "unsolved boards"))
 
 
 def _layers(run: Run, section: str, evaluation: str) -> dict[str, xr.Dataset]:
@@ -147,17 +150,18 @@ class _Shown:
         """The board as it is drawn."""
         arrays = {name: self.result[name].values for name in ("puzzle", "prediction", "solution")}
         last = int(self.states["step"][-1])
-        if self.solved:
-            ending = f"solved in {last} steps"
-        else:
-            wrong, blank = arrays["prediction"] != arrays["solution"], arrays["puzzle"] == 0
-            ending = f"{int((wrong & blank).sum())} of {int(blank.sum())} blanks wrong"
+        wrong, blanks = int((arrays["prediction"] != arrays["solution"]).sum()), int((arrays["puzzle"] == 0).sum())
+        ending = f"solved in {last} steps" if self.solved else f"{wrong} of {blanks} blanks wrong after {last} steps"
+        kind = "needs branching" if self.hardness[0] else "singles suffice"
         answers = None
         if "prediction_at" in self.result:
-            read = self.result["prediction_at"].compute()
-            answers = {int(digits["at_step"]): digits.values for digits in read}
+            answers = {int(digits["at_step"]): digits.values for digits in self.result["prediction_at"].compute()}
         return BoardStory(
-            **arrays, states=self.states.compute(), answers=answers, title=f"{self.givens} givens, {ending}"
+            **arrays,
+            states=self.states.compute(),
+            answers=answers,
+            title=f"{self.evaluation}, board {self.sample}, {self.givens} givens, {kind}: {ending}",
+            label=f"{'solved' if self.solved else 'unsolved'} ({self.evaluation})",
         )
 
 
@@ -175,32 +179,11 @@ def _oscillators(run: Run) -> Figure:
     boards = list(_recorded_boards(run))
     if not boards:
         raise _Missing("no trajectories were recorded")
-    chosen = []
-    for solved in (True, False):
-        if some := [board for board in boards if board.solved is solved]:
-            chosen.append(max(some, key=lambda board: board.hardness))
-    stories = [board.story() for board in chosen]
-    return board_figure(
-        stories, block=block_shape(chosen[0].result["solution"].values), finding=_ending(chosen, stories)
-    )
-
-
-def _ending(chosen: list[_Shown], stories: list[BoardStory]) -> str:
-    kinds = [("needs branching" if board.hardness[0] else "singles suffice") for board in chosen]
-    parts = [f"{board.evaluation}: {story.title} ({kind})" for board, story, kind in zip(chosen, stories, kinds)]
-    return "\n".join(parts)
-
-
-def block_shape(solution: np.ndarray) -> BlockShape:
-    """The block shape by which a full grid [y, x] is a solution.
-
-    Raises:
-        ValueError: when there is none.
-    """
-    side = len(solution)
-    for rows in range(2, side // 2 + 1):
-        if side % rows == 0:
-            block = BlockShape(rows, side // rows)
-            if all(len(set(unit)) == side for unit in solution.reshape(-1)[block.units]):
-                return block
-    raise ValueError(f"a {side}x{side} grid that no block shape makes a solution")
+    solved, unsolved = ([board for board in boards if board.solved is kind] for kind in (True, False))
+    chosen = [max(solved, key=lambda board: board.hardness)] if solved else []
+    if unsolved:
+        # Of the same evaluation if there is one, so that the two rows differ in nothing but the ending.
+        beside = [board for board in unsolved if chosen and board.evaluation == chosen[0].evaluation]
+        chosen.append(max(beside or unsolved, key=lambda board: board.hardness))
+    block = BlockShape(*run.spec.get("task", {}).get("block", (3, 3)))
+    return board_figure([board.story() for board in chosen], block=block)
