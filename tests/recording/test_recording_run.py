@@ -28,6 +28,7 @@ from oscillo.recording import (
     text_hash,
     truncate_after,
 )
+from oscillo.recording.atomic import replace_text
 from oscillo.recording.provenance import git_state
 
 SPEC = "version: 1\nname: sudoku\ntraining: {lr: 1e-3, note: no}\n"
@@ -259,3 +260,17 @@ def test_how_a_run_reads(tmp_path: Path) -> None:
         ["train/loss", "0.25"],
         ["id/board_accuracy", "0.5"],
     ]
+
+
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_text(tmp_path / "run.json", "old")
+
+    def refuse(source: Path, target: Path) -> None:
+        assert Path(source).read_text() == "new" and Path(target).read_text() == "old"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        replace_text(tmp_path / "run.json", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    assert (tmp_path / "run.json").read_text() == "old"
