@@ -26,7 +26,7 @@ from oscillo.recording import (
     truncate_after,
 )
 from oscillo.runspec import LoadedSpec, RunSpec, read_spec
-from oscillo.spec import spec_hash, to_yaml
+from oscillo.spec import SpecError, SpecProblem, spec_hash, to_yaml
 from oscillo.summary import show_results
 from oscillo.training import Checkpoints, Interrupted, Interruption, Task, Trainer, evaluate
 from oscillo.training.evaluation import metric_names
@@ -141,6 +141,8 @@ def _own_spec(directory: RunDirectory, overrides: Iterable[str] = ()) -> LoadedS
 def _new_directory(loaded: LoadedSpec, runs: Path, **facts: Any) -> RunDirectory:
     """The folder of a new run; its spec names the copies of the plugins that it keeps."""
     spec = loaded.spec
+    if missing := spec.task.missing():
+        raise SpecError.at(loaded.document, [SpecProblem(("task", *place), text) for place, text in missing])
     copies = [f"spec.src/{plugin.file.name}" for plugin in loaded.plugins]
     text = to_yaml(spec.model_copy(update={"plugins": copies}))
     device = _device(spec)

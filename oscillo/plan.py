@@ -1,10 +1,235 @@
-"""What a run will take: shapes, parameters, operations, memory and bytes, before anything runs."""
+"""What a run will take: shapes, parameters, operations, memory and bytes, found out before anything runs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from oscillo.draws import Draws
+from oscillo.layout import StateShape
+from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec
+from oscillo.recording import bytes_expected
 from oscillo.runspec import RunSpec
+from oscillo.training import Task, total_steps
+from oscillo.training.evaluation import EvaluationRecording
+from oscillo.training.hardware import choose_device, missing_for_compiling
+
+_PROCESS_BYTES = 330 * 2**20
+"""Resident memory of a process that has imported all it needs, before it holds anything of the run (measured)."""
+
+_COMPILER_BYTES = 110 * 2**20
+"""What compiling a step adds to it (measured)."""
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What one layer is."""
+
+    name: str
+    """Number and kind."""
+    shape: StateShape
+    """Shape of one sample's state."""
+    steps: int
+    """Steps it takes in training."""
+    parameters: int
+    """Trained and fixed numbers."""
+    compiled: bool
+    """Whether its step is compiled."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will take. Bytes are predictions, meant to be within 20 % of what is then used."""
+
+    name: str
+    layers: list[LayerPlan]
+    parameters: int
+    """Numbers that are trained, in the whole model."""
+    step_flops: float
+    """Floating-point operations of all layers' single steps, forward, for one sample."""
+    training_flops: float
+    """Floating-point operations of one optimiser step (forward and twice as much backward)."""
+    optimizer_steps: int
+    memory: int
+    """Peak resident bytes of the training process on a CPU, or peak allocated bytes on a GPU."""
+    kept: int
+    """The part of it that is kept from the forward pass for the backward pass."""
+    recording: int
+    """Bytes the evaluations write into the store."""
+    device: str
+    notes: list[str] = field(default_factory=list)
+
+    def to_text(self) -> str:
+        """The plan for people."""
+        rows = [
+            f"  {layer.name:24} state {_shape(layer.shape):28} {layer.steps:4} steps  {layer.parameters:>10,} parameters"
+            f"  {'compiled' if layer.compiled else 'not compiled'}"
+            for layer in self.layers
+        ]
+        lines = [
+            f"{self.name} on {self.device}",
+            *rows,
+            f"parameters            {self.parameters:,} trained",
+            f"operations            {_count(self.step_flops)}FLOP per step and sample, forward",
+            f"                      {_count(self.training_flops)}FLOP per optimiser step",
+            f"optimiser steps       {self.optimizer_steps:,}",
+            f"memory for training   {_bytes(self.memory)}, of which {_bytes(self.kept)} kept for the backward pass",
+            f"recording             {_bytes(self.recording)} in data.zarr",
+            *self.notes,
+        ]
+        return "\n".join(lines)
+
+
+def make_plan(spec: RunSpec) -> Plan:
+    """Build the modules of a run, and measure on two made-up samples what training will take.
+
+    Nothing is trained, and no data are read or generated.
+
+    Raises:
+        ValueError: when the device is not to be had.
+    """
+    device = choose_device(spec.device)
+    task = spec.task.build(spec.network, spec.seed)
+    model = task.model()
+    network: Network = model.network  # pyright: ignore[reportAssignmentType]
+    lacking = missing_for_compiling() if spec.compile != "off" else "compile: off"
+    compiled = [lacking is None and layer.compilable for layer in network.layers]
+    layers = [
+        LayerPlan(
+            f"layer {number} ({declared.kind})",  # pyright: ignore[reportAttributeAccessIssue]
+            layer.shape, layer.steps, sum(weight.numel() for weight in layer.parameters()), compiled[number],
+        )
+        for number, (declared, layer) in enumerate(zip(spec.network.layers, network.layers, strict=True))
+    ]  # fmt: skip
+    forward, one_step = _operations(task, model)
+    batch = spec.training.batch_size
+    kept = int(batch * kept_bytes(spec, compiled=any(compiled)))
+    notes = [] if lacking is None else [f"steps run uncompiled: {lacking}"]
+    absent = [where for where, _ in spec.task.missing()]
+    notes += [f"not counted, because it is not there: {'.'.join(map(str, ('task', *where)))}" for where in absent]
+    if spec.training.time_limit:
+        notes.append(f"training stops after {spec.training.time_limit:g} minutes at the latest")
+    return Plan(
+        spec.name, layers, sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+        one_step, 3 * forward * batch, total_steps(spec.training, spec.task.training_samples or 0),
+        _memory(spec, model, kept, device, any(compiled)), kept, recording_bytes(spec), str(device), notes,
+    )  # fmt: skip
 
 
 def recording_bytes(spec: RunSpec) -> int:
-    """Bytes that the evaluations of a run will write into the store."""
-    return 0
+    """Bytes that the evaluations of a run will write into the store, without those whose data are not there."""
+    task = spec.task.build(spec.network, spec.seed)
+    network = spec.network.build(spec.sites)
+    total = 0
+    for evaluation in spec.task.evaluation_specs:
+        samples = spec.task.evaluation_samples(evaluation)
+        if samples is None:
+            continue
+        record = EvaluationRecording(task, network, evaluation, spec.recording, samples)
+        total += sum(bytes_expected(group.declarations) for group in record.groups())
+    return total
+
+
+def kept_bytes(spec: RunSpec, *, compiled: bool) -> float:
+    """Bytes per sample that the forward pass of training keeps for the backward pass.
+
+    Measured on two samples and on networks of two and of three steps, from which the cost of a step follows. A
+    compiled step keeps less than an uncompiled one: the compiler's choice is made without its code generation.
+    """
+    measured = [_kept(spec, steps, compiled=compiled) for steps in (2, 3)]
+    per_step = measured[1] - measured[0]
+    fixed = measured[0] - 2 * per_step
+    steps = max(_declared_steps(spec.network))
+    every = spec.training.recompute_every
+    if not every:
+        return fixed + steps * per_step
+    shapes = [layer.shape(spec.sites) for layer in spec.network.layers]
+    state = 4 * sum(shape.channels * shape.positions for shape in shapes)
+    return fixed + min(every, steps) * per_step + (steps + every - 1) // every * state
+
+
+def _kept(spec: RunSpec, steps: int, *, compiled: bool, samples: int = 2) -> float:
+    """Bytes per sample kept with that many steps in the layers that take more than one."""
+    torch.manual_seed(spec.seed)
+    network = spec.network.model_copy(update={"layers": [_with_steps(layer, steps) for layer in spec.network.layers]})
+    task = spec.task.build(network, spec.seed)
+    model = task.model()
+    if compiled:
+        for layer in model.network.layers:  # pyright: ignore[reportAttributeAccessIssue, reportGeneralTypeIssues]
+            if layer.compilable:
+                layer.compile(dynamic=False, backend="aot_eager_decomp_partition")
+    own = {value.untyped_storage().data_ptr() for value in [*model.parameters(), *model.buffers()]}
+    kept: dict[int, int] = {}
+
+    def note(value: Tensor) -> Tensor:
+        storage = value.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return value
+
+    batch = task.example(samples)
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
+        losses, _ = task.loss(model, batch, Draws(spec.seed, batch["index"]))
+    # The graph, and with it everything kept, must live until here: freed storage would be counted twice.
+    assert losses.grad_fn is not None
+    return sum(kept.values()) / samples
+
+
+def _with_steps(layer: object, steps: int) -> object:
+    if isinstance(layer, OscillatorLayerSpec):
+        few = layer.integrator.model_copy(update={"steps": steps})
+        return layer.model_copy(update={"integrator": few}) if layer.integrator.steps > 1 else layer
+    return layer.model_copy(update={"steps": steps}) if getattr(layer, "steps", 1) > 1 else layer  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _declared_steps(network: NetworkSpec) -> list[int]:
+    return [
+        layer.integrator.steps if isinstance(layer, OscillatorLayerSpec) else getattr(layer, "steps", 1)
+        for layer in network.layers
+    ]
+
+
+def _operations(task: Task, model: nn.Module) -> tuple[float, float]:
+    """Operations of one sample's forward pass, and of one step of every layer."""
+    batch = task.example(1)
+    draws = Draws(0, batch["index"])
+
+    def count(steps: int | None) -> int:
+        # The fused attention of a CPU is not counted; the plain one is made of products that are.
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            task.predict(model, batch, draws, steps=steps)
+        return counter.get_total_flops()
+
+    return count(None), count(2) - count(1)
+
+
+def _memory(spec: RunSpec, model: nn.Module, kept: int, device: torch.device, compiled: bool) -> int:
+    """Peak bytes of training: process, weights with their gradients, moments and average, and what is kept."""
+    weights = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    copies = 4 + (1 if spec.training.ema else 0)
+    # While a step runs backward it holds about as much again as it kept of that one step.
+    steps = max(1, *_declared_steps(spec.network)) if not spec.training.recompute_every else spec.training.recompute_every
+    working = kept // max(1, steps)
+    process = _PROCESS_BYTES + (_COMPILER_BYTES if compiled else 0)
+    return kept + working + copies * weights + (process if device.type == "cpu" else 0)
+
+
+def _shape(shape: StateShape) -> str:
+    return " x ".join(str(axis) for axis in (*shape.sites, shape.components, shape.oscillators))
+
+
+def _count(number: float) -> str:
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:.0f} "
+
+
+def _bytes(number: int) -> str:
+    if number >= 2**30:
+        return f"{number / 2**30:.2f} GiB"
+    return f"{number / 2**20:.1f} MiB" if number >= 2**20 else f"{number / 2**10:.0f} KiB"

@@ -17,7 +17,7 @@ from oscillo.plotting.style import FIRST_GROUP, SECOND_GROUP, SeriesStyle, headl
 QUANTILES = (0.05, 0.25, 0.75, 0.95)
 """Ends of the outer and of the inner band."""
 
-BINS = 30
+MOST_BINS = 30
 
 FEW = 20
 """Samples. A group of fewer is drawn one by one instead of as a histogram."""
@@ -108,7 +108,8 @@ def _draw_course(axes: Axes, panel: EnergyPanel, groups: tuple[str, str], label:
 def _draw_ends(axes: Axes, panel: EnergyPanel, label: str) -> None:
     first, second = panel.groups
     ends = np.concatenate([first[:, -1], second[:, -1]])
-    bins = np.histogram_bin_edges(ends, bins=min(BINS, max(8, len(ends) // 8)))
+    smallest = min((len(values) for values in (first, second) if len(values) >= FEW), default=FEW)
+    bins = np.histogram_bin_edges(ends, bins=int(np.clip(np.sqrt(smallest), 8, MOST_BINS)))
     for _, values, look in reversed(_looks(panel, ("", ""))):
         if len(values) < FEW:
             height = np.full(len(values), 0.06)

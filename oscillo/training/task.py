@@ -79,6 +79,19 @@ class TaskSpec(ComponentSpec):
         """What is evaluated at the end, in order."""
         return ()
 
+    @property
+    def training_samples(self) -> int | None:
+        """Samples to train on, about; None when that cannot be said before data are read that are not there."""
+        raise NotImplementedError
+
+    def evaluation_samples(self, evaluation: EvaluationSpec) -> int | None:
+        """Samples of an evaluation, about; None when that cannot be said."""
+        raise NotImplementedError
+
+    def missing(self) -> list[Problem]:
+        """Data files that a run needs and that are not there; `validate` and `plan` do without."""
+        return []
+
     def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
         """What the task cannot do with that network or on this machine, each with its place in the task's spec."""
         return []

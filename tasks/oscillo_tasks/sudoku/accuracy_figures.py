@@ -62,17 +62,19 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     if training_steps:
         axes.axvline(training_steps, color=SHADE, linewidth=0.9, zorder=1)
         axes.annotate(
-            f"trained with\n{training_steps} steps", (training_steps, 0.0), xycoords=("data", "axes fraction"),
-            xytext=(5, 8), textcoords="offset points", fontsize=8, color=SHADE,
+            f"trained with {training_steps} steps", (training_steps, 1.0), xycoords=("data", "axes fraction"),
+            xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8, color=SHADE,
         )  # fmt: skip
     _draw_singles(axes, results)
     ends: dict[int, dict[str, tuple[float, str]]] = {}
-    for index, (name, result) in enumerate(results.items()):
-        look, last = series_style(index), int(result["at_step"][-1])
-        final = _draw_course(axes, result, look)
-        ends.setdefault(last, {})[f"{name} {percent(final)}"] = (final, look.color)
+    looks = {name: series_style(index) for index, name in enumerate(results)}
+    # Short courses over long ones, since they may run along the same points.
+    for name, result in sorted(results.items(), key=lambda item: -int(item[1]["at_step"][-1])):
+        final = _draw_course(axes, result, looks[name])
+        here = ends.setdefault(int(result["at_step"][-1]), {})
+        here[f"{name} {percent(final)}"] = (final, looks[name].color)
     for last, labels in ends.items():
-        side_labels(axes, labels, x=last)
+        side_labels(axes, labels, x=last, above=last < max(ends))
     caption = (
         "Solid: boards, with 95 % Wilson intervals. Faint: blank cells that are right. "
         "Dashed: boards that naked and hidden singles finish."
@@ -168,11 +170,8 @@ def accuracy_by_givens(results: Mapping[str, xr.Dataset]) -> Figure:
         if column == 0:
             shares.set_ylabel("boards solved [%]")
             counts.set_ylabel("boards")
-    panels[0, 0].legend(loc="lower right", handlelength=2.8)
-    caption = (
-        "Thin bars: 95 % Wilson intervals. Below: how many boards there are, branching ones hatched. "
-        "Numbers of givens are taken together where there are few boards."
-    )
+    panels[0, 0].legend(loc="best", handlelength=2.8)
+    caption = "Thin bars: 95 % Wilson intervals. Below: numbers of boards, branching ones hatched."
     headline(figure, _finding_by_givens(results), caption)
     return figure
 
@@ -199,6 +198,8 @@ def _draw_by_givens(shares: Axes, counts: Axes, result: xr.Dataset) -> None:
     centres = (edges[:-1] + edges[1:] - 1) / 2
     below = np.zeros(len(centres))
     for (name, look), chosen, side in zip(_GROUPS, (~branching, branching), (-1, 1), strict=True):
+        if not chosen.any():
+            continue
         boards, hits = (np.histogram(givens[mask], edges)[0] for mask in (chosen, chosen & right))
         share = np.where(boards > 0, hits / np.maximum(boards, 1), np.nan)
         low, high = wilson_interval(hits, boards)

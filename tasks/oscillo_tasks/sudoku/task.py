@@ -28,6 +28,7 @@ from oscillo_tasks.sudoku.boards import (
     Split,
     cached_boards,
     check_request,
+    count_rows,
     read_boards,
 )
 from oscillo_tasks.sudoku.boards.symmetry import random_symmetry, symmetry_draws
@@ -54,6 +55,13 @@ class BoardsSpec(Spec):
     seed: int = Field(0, ge=0, description="Seed of generated boards.")
     split: Split = Field("train", description="Which grids generated boards are made from; the splits share none.")
     limit: int | None = Field(None, ge=1, description="Rows of a file to read, from its beginning; left out, all.")
+
+    def count(self, block: BlockShape) -> int | None:
+        """How many boards there will be, about; None for a file that is not there."""
+        if self.source == "generated":
+            return self.boards
+        rows = count_rows(self.source, block)
+        return rows if rows is None or self.limit is None else min(self.limit, rows)
 
     def load(self, block: BlockShape, report: Report) -> Boards:
         """The boards.
@@ -121,6 +129,26 @@ class SudokuTaskSpec(TaskSpec):
     def evaluation_specs(self) -> Sequence[EvaluationSpec]:
         """All evaluations, in order."""
         return self.evaluations
+
+    @property
+    def training_samples(self) -> int | None:
+        """Boards to train on."""
+        return self.train.count(self.shape)
+
+    def evaluation_samples(self, evaluation: EvaluationSpec) -> int | None:
+        """Boards of an evaluation."""
+        assert isinstance(evaluation, SudokuEvaluationSpec)
+        return evaluation.count(self.shape)
+
+    def missing(self) -> list[Problem]:
+        """Files of boards that are not there."""
+        places: list[tuple[tuple[str | int, ...], BoardsSpec]] = [(("train", "source"), self.train)]
+        places += [(("evaluations", n, "source"), boards) for n, boards in enumerate(self.evaluations)]
+        return [
+            (place, f"there is no file or folder {boards.source} (from {Path.cwd()})")
+            for place, boards in places
+            if boards.source != "generated" and not Path(boards.source).exists()
+        ]
 
     def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
         """Boards that cannot be generated."""
