@@ -324,10 +324,11 @@ def start_weights(spec: RunSpec, task: Task) -> Path | None:
 
 
 def save_weights(weights: Mapping[str, torch.Tensor], path: Path, spec: RunSpec) -> None:
-    """Write weights, with the network's declaration beside them, whole or not at all."""
+    """Write weights, with the declarations of network and task in their metadata, whole or not at all."""
     fresh = path.with_suffix(".new")
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    save_file(tensors, fresh, metadata={"network": spec.network.model_dump_json(), "spec_hash": spec_hash(spec)})
+    facts = {"network": spec.network.model_dump_json(), "task": spec.task.model_dump_json(), "spec": spec_hash(spec)}
+    save_file(tensors, fresh, metadata=facts)
     fresh.replace(path)
 
 

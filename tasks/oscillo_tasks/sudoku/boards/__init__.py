@@ -6,7 +6,7 @@ Importing this package does not import torch; the symmetry moves on tensors are 
 from __future__ import annotations
 
 from oscillo_tasks.sudoku.boards.cache import cached_boards, default_cache_dir
-from oscillo_tasks.sudoku.boards.checking import BoardError, check, check_boards, parse_board
+from oscillo_tasks.sudoku.boards.checking import BoardError, check, check_boards, contradictions, parse_board
 from oscillo_tasks.sudoku.boards.collection import Boards, digit_string
 from oscillo_tasks.sudoku.boards.files import BoardFile, BoardFileError, Rejected, count_rows, read_boards
 from oscillo_tasks.sudoku.boards.generate import FEWEST_GIVENS, check_request, generate
@@ -30,6 +30,7 @@ __all__ = [
     "check",
     "check_boards",
     "check_request",
+    "contradictions",
     "count_rows",
     "default_cache_dir",
     "digit_string",

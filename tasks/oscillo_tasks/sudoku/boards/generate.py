@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,7 +110,7 @@ def generate(
     remains, until the number is met; a board that gets stuck above it is given some clues back and
     tried in other orders, and in the end with another grid (`remove_clues`). So clue counts are uniform
     over the range, exactly. Few clues do not make a board hard by themselves: of boards with 22-34
-    clues 29 % need branching (every second one at 22-25), of those with 31-42 clues 2 %.
+    clues about 30 % need branching (every second one at 22-25), of those with 31-42 clues 2 %.
 
     Grids of different splits are disjoint up to relabelling, band, stack, row and column moves and
     transposition, for any seeds (4x4: as grids only; see `class_keys`).
@@ -119,7 +121,8 @@ def generate(
         seed: 0 or more. The same parameters give the same boards, whatever the number of workers.
         block: block shape; 3x3 unless given.
         split: which grids to use: `train`, `test` or `hard`. It says nothing about clue counts.
-        workers: processes. With more than one, a script that calls this needs the usual
+        workers: processes. Each takes a few seconds to start, so they pay off for hard or very large
+            sets only. With more than one, a script that calls this needs the usual
             `if __name__ == "__main__"` guard, because they are started by spawning.
         progress: called with (boards done, boards asked for) as parts get ready.
 
@@ -143,18 +146,27 @@ def generate(
     return Boards.concatenate(parts)
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which ends the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_left_to_the_parent() -> Iterator[None]:
+    """Processes started meanwhile ignore Ctrl-C, from their first moment; the parent is the one to end them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
-def _in_processes(jobs: list[_Job], workers: int):
+def _in_processes(jobs: list[_Job], workers: int) -> Iterator[Boards]:
     """Results of the jobs in order, made by worker processes that end with this generator."""
     before = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_ignore_interrupt)
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"))
+    with _interrupts_left_to_the_parent():
+        futures = [pool.submit(job.run) for job in jobs]
     try:
-        for future in [pool.submit(job.run) for job in jobs]:
+        for future in futures:
             yield future.result()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
