@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import psutil
@@ -55,9 +54,10 @@ def test_clue_counts_are_uniform():
 
 
 def test_hard_boards_reach_22_clues_and_many_need_branching():
-    boards = generate(64, (22, 25), seed=2, split="hard")
+    boards = generate(40, (22, 25), seed=2, split="hard")
     assert set(boards.givens.tolist()) == {22, 23, 24, 25}
-    assert 0.3 < boards.branching.mean() < 0.8
+    # About half of them; the standard deviation of the share is 0.08.
+    assert 0.25 < boards.branching.mean() < 0.8
 
 
 def test_seed_and_parameters_decide():
@@ -113,7 +113,7 @@ def test_boards_can_be_cut_and_joined():
 INTERRUPTED = """
 from oscillo_tasks.sudoku.boards import generate
 if __name__ == "__main__":
-    generate(200_000, (31, 42), seed=0, workers=2, progress=lambda done, count: print(done, flush=True))
+    generate(2_000_000, (31, 42), seed=0, workers=2, progress=lambda done, count: print(done, flush=True))
 """
 
 
@@ -122,17 +122,17 @@ def test_an_interrupt_ends_the_workers(tmp_path):
     script = tmp_path / "long.py"
     script.write_text(INTERRUPTED)
     process = subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
     try:
         assert process.stdout is not None and process.stdout.readline()
         workers = psutil.Process(process.pid).children(recursive=True)
         assert len(workers) >= 2
-        started = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=20) != 0
-        assert time.monotonic() - started < 10
-        _, alive = psutil.wait_procs(workers, timeout=5)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert errors.count(b"Traceback") == errors.count(b"KeyboardInterrupt") == 1
+        _, alive = psutil.wait_procs(workers, timeout=10)
         assert not alive
     finally:
         if process.poll() is None:

@@ -100,7 +100,7 @@ def test_empty_board_has_many_solutions_and_each_is_a_grid(block):
 
 
 def test_singles_agree_with_a_plain_solver():
-    boards = generate(40, (23, 32), seed=5, split="hard")
+    boards = generate(40, (25, 32), seed=5, split="hard")
     finished = np.array([plain_singles(puzzle, NINE).all() for puzzle in boards.puzzles])
     assert 0 < finished.sum() < len(finished)
     assert (singles_finish(boards.puzzles, NINE) == finished).all()
@@ -108,7 +108,7 @@ def test_singles_agree_with_a_plain_solver():
 
 
 def test_search_tree_does_not_depend_on_the_batch():
-    boards = generate(60, (22, 26), seed=8, split="hard")
+    boards = generate(40, (24, 27), seed=8, split="hard")
     alone = np.concatenate([solve(puzzle[None], NINE).nodes for puzzle in boards.puzzles])
     together = solve(np.tile(boards.puzzles, (20, 1)), NINE)
     assert (together.nodes == np.tile(alone, 20)).all()
