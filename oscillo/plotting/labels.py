@@ -35,7 +35,7 @@ def side_labels(
     heights = axes.transAxes.inverted().transform(axes.transData.transform(values))[:, 1]
     for (name, (_, colour)), height in zip(labels.items(), spread(heights, _gap(axes, size)), strict=True):
         axes.annotate(
-            name, (x, height), xycoords=("data", "axes fraction"), xytext=(0, 2) if above else (PAD, 0),
+            name, (x, height), xycoords=("data", "axes fraction"), xytext=(3, 3) if above else (PAD, 0),
             textcoords="offset points", ha="left", va="bottom" if above else "center", color=colour, fontsize=size,
             path_effects=[withStroke(linewidth=2.5, foreground="white")], annotation_clip=False, zorder=6,
         )  # fmt: skip

@@ -135,9 +135,10 @@ def _finding_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     start = training_steps if training_steps in share["at_step"].values and training_steps != last else None
     first = int(share["at_step"][0]) if start is None else start
     before, after = percent(float(share.sel(at_step=first))), percent(float(share[-1]))
+    unit = "step" if first == 1 else "steps"
     singles = percent(float(1 - result["branching"].values.mean()))
     return (
-        f"{name}: {before} of the boards solved after {first} steps, {after} after {last}\n(singles alone: {singles})"
+        f"{name}: {before} of the boards solved after {first} {unit}, {after} after {last}\n(singles alone: {singles})"
     )
 
 
@@ -170,7 +171,8 @@ def accuracy_by_givens(results: Mapping[str, xr.Dataset]) -> Figure:
         if column == 0:
             shares.set_ylabel("boards solved [%]")
             counts.set_ylabel("boards")
-    panels[0, 0].legend(loc="best", handlelength=2.8)
+    fullest = max(panels[::2].flat, key=lambda axes: len(axes.get_legend_handles_labels()[1]))
+    fullest.legend(loc="best", handlelength=2.8)
     caption = "Thin bars: 95 % Wilson intervals. Below: numbers of boards, branching ones hatched."
     headline(figure, _finding_by_givens(results), caption)
     return figure

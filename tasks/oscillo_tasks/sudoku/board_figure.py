@@ -135,7 +135,7 @@ def frame_positions(count: int, frames: int) -> np.ndarray:
         return np.arange(last + 1)
     if frames < 2:
         return np.array([last])
-    chosen = np.round(np.geomspace(1, last, frames - 1)).astype(int)
+    chosen = np.round(np.geomspace(last, 1, frames - 1)).astype(int)[::-1]
     # The first few of a geometric row fall on one another when rounded: push each past the one before it.
     for position in range(1, len(chosen)):
         chosen[position] = max(chosen[position], chosen[position - 1] + 1)

@@ -1,0 +1,166 @@
+"""The figures of a Sudoku run hold the recorded numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from oscillo_tasks.sudoku.accuracy_figures import bin_edges
+from oscillo_tasks.sudoku.board_figure import frame_positions
+from oscillo_tasks.sudoku.figures import BoardStory, accuracy_by_givens, accuracy_over_steps, board_figure, figures
+from sudoku_run import EVALUATIONS, Evaluation, make_run
+
+from oscillo.plotting import save_figure
+from oscillo.recording import Run, open_run
+
+NAMES = ["training", "energy", "accuracy_over_steps", "oscillators", "accuracy_by_givens"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return open_run(make_run(tmp_path_factory.mktemp("runs")))
+
+
+@pytest.fixture(scope="module")
+def drawn(run: Run) -> dict[str, Figure]:
+    notes: list[str] = []
+    made = figures(run, notes.append)
+    assert notes == []
+    return made
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_all_are_there_and_can_be_written(drawn: dict[str, Figure], tmp_path: Path) -> None:
+    assert list(drawn) == NAMES
+    for name, figure in drawn.items():
+        assert save_figure(figure, tmp_path / f"{name}.png").stat().st_size > 10_000
+
+
+def test_courses_are_the_recorded_shares(run: Run, drawn: dict[str, Figure]) -> None:
+    axes = drawn["accuracy_over_steps"].axes[0]
+    courses = [container.lines[0] for container in axes.containers]
+    by_length = sorted(EVALUATIONS, key=lambda evaluation: -evaluation.steps)
+    assert len(courses) == len(by_length)
+    for line, evaluation in zip(courses, by_length, strict=True):
+        result = run.data[f"result/{evaluation.name}"]
+        np.testing.assert_array_equal(line.get_xdata(), result["at_step"])
+        np.testing.assert_allclose(line.get_ydata(), result["correct_at"].mean("sample"))
+    singles = {
+        float(line.get_ydata()[0])
+        for line in axes.lines
+        if len(set(line.get_ydata())) == 1 == len(line.get_xdata()) - 1
+    }
+    for evaluation in EVALUATIONS:
+        measured = run.metrics[f"{evaluation.name}/singles_only"].dropna("record").item()
+        assert any(abs(share - measured) < 1e-9 for share in singles)
+    assert "trained with 16 steps" in texts(drawn["accuracy_over_steps"])
+
+
+def test_training_steps_are_marked_where_they_are(run: Run) -> None:
+    results = {"hard_64": run.data["result/hard_64"].to_dataset()}
+    title = accuracy_over_steps(results, 16).get_suptitle()
+    assert "after 16 steps" in title and "after 64" in title
+    assert "after 1 step," in accuracy_over_steps(results).get_suptitle()
+
+
+def test_counts_by_givens_add_up(run: Run, drawn: dict[str, Figure]) -> None:
+    figure = drawn["accuracy_by_givens"]
+    for evaluation, counts in zip(EVALUATIONS, figure.axes[3:], strict=True):
+        assert sum(bar.get_height() for bar in counts.patches) == evaluation.boards
+    hard = run.data["result/hard"].to_dataset()
+    hard["branching"] = xr.zeros_like(hard["branching"])
+    assert (
+        accuracy_by_givens({"hard": hard}).get_suptitle().split()
+        == "Boards solved: 20 % (hard); none needs branching".split()
+    )
+
+
+def test_boards_shown_are_a_solved_and_an_unsolved_one(run: Run, drawn: dict[str, Figure]) -> None:
+    solved, unsolved = drawn["oscillators"].get_suptitle().splitlines()
+    assert solved.endswith("solved in 16 steps") and "blanks wrong after" in unsolved
+    assert solved.split(",")[0] == unsolved.split(",")[0]
+    name, sample = unsolved.split(",")[0], int(unsolved.split("board ")[1].split(",")[0])
+    result = run.data[f"result/{name}"].sel(sample=sample)
+    digits = [int(text.get_text()) for text in drawn["oscillators"].axes[-1].texts]
+    np.testing.assert_array_equal(digits, result["prediction"].values.reshape(-1))
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    notes: list[str] = []
+    trained_only = open_run(make_run(tmp_path / "a", []))
+    assert list(figures(trained_only, notes.append)) == ["training"]
+    assert len(notes) == 4 and all("no evaluation was recorded" in note for note in notes)
+    notes.clear()
+    evaluated_only = open_run(make_run(tmp_path / "b", EVALUATIONS[1:2], trained=False))
+    assert list(figures(evaluated_only, notes.append)) == NAMES[1:]
+    assert notes == ["figure training: left out, since the run has no training records"]
+
+
+def test_a_run_that_solves_everything_or_nothing(tmp_path: Path) -> None:
+    for name, strength in (("all", 50.0), ("none", -50.0)):
+        path = make_run(tmp_path, [Evaluation(name, 30, (31, 42), 16, strength, 3)])
+        made = figures(open_run(path), pytest.fail)
+        assert len(made["oscillators"].axes) == 5
+        save_figure(made["accuracy_by_givens"], tmp_path / f"{name}.png")
+
+
+def story(steps: int = 5, **given: object) -> BoardStory:
+    """A board whose solution is 1 everywhere, with two givens, one digit wrong at the end."""
+    puzzle = np.zeros((9, 9), int)
+    puzzle[0, :2] = 1
+    prediction = np.ones((9, 9), int)
+    prediction[4, 7] = 6
+    states = np.random.default_rng(0).normal(size=(steps, 9, 9, 2, 3))
+    array = xr.DataArray(states, dims=("step", "y", "x", "component", "oscillator"), coords={"step": np.arange(steps)})
+    return BoardStory(puzzle, array, prediction, solution=np.ones((9, 9), int), **given)  # pyright: ignore
+
+
+def test_digits_of_a_board_and_its_mistake() -> None:
+    figure = board_figure([story()])
+    first, last = figure.axes[0], figure.axes[-1]
+    assert [text.get_fontweight() for text in first.texts] == ["bold", "bold"]
+    assert len(last.texts) == 81 and sum(text.get_fontweight() == "bold" for text in last.texts) == 2
+    strokes = [path.get_extents() for path in last.collections[0].get_paths()]
+    assert all(7 < box.x0 and box.x1 < 8 and 4 < box.y0 and box.y1 < 5 for box in strokes)
+    assert len(last.collections) == 1 + len(first.collections)
+
+
+def test_answers_on_the_way_are_shown_at_their_steps() -> None:
+    early = np.full((9, 9), 2)
+    told = story(steps=9, answers={3: early, 6: early, 8: np.ones((9, 9), int)})
+    np.testing.assert_array_equal(told.moments(5), [0, 3, 6, 8])
+    assert (told.digits(0) > 0).sum() == 2
+    assert told.digits(3)[0, 0] == 1 and told.digits(3)[5, 5] == 2
+    assert told.wrong(3).sum() == 79
+
+
+def test_boards_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="differ in shape"):
+        BoardStory(np.zeros((9, 9)), story().states.isel(y=slice(4)), np.zeros((9, 9)))
+    with pytest.raises(ValueError, match="no board"):
+        board_figure([])
+
+
+@given(st.integers(1, 80), st.integers(1, 9))
+def test_frames_begin_at_the_start_and_end_at_the_end(count: int, frames: int) -> None:
+    chosen = frame_positions(count, frames)
+    assert len(chosen) == min(count, frames)
+    assert np.all(np.diff(chosen) > 0) and chosen[-1] == count - 1
+    assert chosen[0] == 0 or frames == 1
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(17, 60), min_size=1, max_size=60))
+def test_bins_hold_every_board_once(numbers: list[int]) -> None:
+    givens = np.array(numbers)
+    edges = bin_edges(givens)
+    assert np.histogram(givens, edges)[0].sum() == len(givens)
+    assert edges[0] == givens.min() and edges[-1] > givens.max() and len(set(np.diff(edges))) == 1
