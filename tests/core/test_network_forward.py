@@ -310,12 +310,27 @@ def test_sizes_that_contradict_are_refused(fields: dict[str, Any], complaint: st
         NetworkSpec.model_validate({"layers": [layer(**fields)]})
 
 
+@pytest.mark.parametrize(
+    ("fields", "sites", "compiled"),
+    [
+        ({}, SITES, ["layer 0"]),
+        ({"integrator": {"kind": "rk4"}}, SITES, []),
+        ({"integrator": {"kind": "dopri5"}}, SITES, []),
+        ({"coupling": {"kind": "graph", "generator": "cycle_graph"}}, (), []),
+    ],
+)
+def test_steps_that_would_not_gain_stay_as_they_are(
+    fields: dict[str, Any], sites: tuple[int, ...], compiled: list[str]
+) -> None:
+    assert network(layer(**fields), sites=sites).compile_steps() == compiled
+
+
 @pytest.mark.slow
 def test_a_compiled_step_is_the_eager_step() -> None:
     net, features = network(layer(frequency={"kind": "shared"})), arriving()
     watch, watch_compiled = Watch(), Watch()
     eager = net(features, observe=watch).features
-    net.layers[0].compile()
+    assert net.compile_steps() == ["layer 0"]
     assert_close(net(features).features, eager, rtol=1e-5, atol=1e-5)
     net(features, observe=watch_compiled)
     for (*_, measures), (*_, compiled) in zip(watch.told, watch_compiled.told, strict=True):

@@ -16,7 +16,7 @@ from oscillo.spec import register
 
 @register
 class NormReadoutSpec(ReadoutSpec):
-    """Norms of linear maps of the state, blind to a common rotation of all oscillators (AKOrN)."""
+    """Norms of linear maps of the state: how long each mapped vector is, and not where it points (AKOrN)."""
 
     kind: Literal["norm"] = "norm"
     channels: int | None = Field(
