@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from oscillo.plotting.statistics import percent, share_below
-from oscillo.plotting.style import FIRST_GROUP, SECOND_GROUP, SeriesStyle, headline, new_figure, style
+from oscillo.plotting.style import FIRST_GROUP, PERCENT_TICKS, SECOND_GROUP, SeriesStyle, headline, new_figure, style
 
 QUANTILES = (0.05, 0.25, 0.75, 0.95)
 """Ends of the outer and of the inner band."""
@@ -109,7 +109,7 @@ def _draw_ends(axes: Axes, panel: EnergyPanel, label: str) -> None:
     first, second = panel.groups
     ends = np.concatenate([first[:, -1], second[:, -1]])
     smallest = min((len(values) for values in (first, second) if len(values) >= FEW), default=FEW)
-    bins = np.histogram_bin_edges(ends, bins=int(np.clip(np.sqrt(smallest), 8, MOST_BINS)))
+    bins = np.histogram_bin_edges(ends, bins=int(np.clip(np.sqrt(smallest), 10, MOST_BINS)))
     for _, values, look in reversed(_looks(panel, ("", ""))):
         if len(values) < FEW:
             height = np.full(len(values), 0.06)
@@ -122,8 +122,8 @@ def _draw_ends(axes: Axes, panel: EnergyPanel, label: str) -> None:
     axes.set_title(f"after step {int(panel.energy['step'][-1])}")
     axes.set_xlabel(label)
     axes.set_ylabel("share of the group [%]")
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0, symbol="", decimals=0))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(PERCENT_TICKS)
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 4, 5, 10]))
     axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
@@ -131,6 +131,7 @@ def _finding(panels: Sequence[EnergyPanel], groups: tuple[str, str]) -> str:
     """How often the first group's sample is the lower one of a pair, in every evaluation that has pairs."""
     shares = [f"{percent(panel.separation)} ({panel.name})" for panel in panels if np.isfinite(panel.separation)]
     if shares:
-        return f"{groups[0].capitalize()} end with less energy than {groups[1]}\nin {', '.join(shares)} of all pairs"
+        comparison = f"{groups[0].capitalize()} end with less energy than {groups[1]}"
+        return f"{comparison}\nin this share of pairs: {', '.join(shares)}"
     ends = [f"{np.median(panel.energy.isel(step=-1)):.4g} ({panel.name})" for panel in panels]
     return f"Median energy after the last step: {', '.join(ends)}"

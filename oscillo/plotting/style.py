@@ -14,7 +14,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.style import context
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 INK = "#1a1a1a"
 """Text and outlines."""
@@ -52,7 +52,7 @@ _SERIES = (
     SeriesStyle("#d55e00", "s", "-", filled=False),
     SeriesStyle("#2c9fb0", "^", "-"),
     SeriesStyle("#a05195", "D", "-", filled=False),
-    SeriesStyle("#7f7f7f", "v", "-"),
+    SeriesStyle("#8c6d31", "v", "-"),
     SeriesStyle("#009e73", "P", "-", filled=False),
     SeriesStyle("#e69f00", "X", "-"),
 )
@@ -102,6 +102,9 @@ _RC = {
     "savefig.facecolor": "white",
 }
 
+PERCENT_TICKS = FuncFormatter(lambda share, _: f"{100 * share:.3g}")
+"""Shares as numbers from 0 to 100."""
+
 
 @contextmanager
 def style() -> Iterator[None]:
@@ -134,9 +137,14 @@ def headline(figure: Figure, finding: str, caption: str = "") -> None:
 
 
 def _wrapped(figure: Figure, text: str, size: float, width: float) -> str:
-    """Break lines that are wider than the figure; a letter is about `width` times the font size wide."""
+    """Break lines that are wider than the figure; a letter is about `width` times the font size wide.
+
+    A number keeps its percent sign, and what is in brackets stays with what it is about.
+    """
     letters = int(72 * figure.get_figwidth() * 0.97 / (size * width))
-    return "\n".join(wrapped for line in text.splitlines() for wrapped in wrap(line, letters))
+    held = text.replace(" %", "\u00a0%").replace(" (", "\u00a0(")
+    lines = [wrapped for line in held.splitlines() for wrapped in wrap(line, letters)]
+    return "\n".join(lines).replace("\u00a0", " ")
 
 
 def percent_axis(axes: Axes, low: float = 0.0, high: float = 1.0) -> None:
@@ -144,4 +152,4 @@ def percent_axis(axes: Axes, low: float = 0.0, high: float = 1.0) -> None:
     margin = 0.03 * (high - low)
     axes.set_ylim(low - margin, high + margin)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0, symbol="", decimals=0))
+    axes.yaxis.set_major_formatter(PERCENT_TICKS)

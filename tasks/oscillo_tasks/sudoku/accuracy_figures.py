@@ -63,7 +63,7 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
         axes.axvline(training_steps, color=SHADE, linewidth=0.9, zorder=1)
         axes.annotate(
             f"trained with {training_steps} steps", (training_steps, 1.0), xycoords=("data", "axes fraction"),
-            xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8, color=SHADE,
+            xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=8, color=SHADE,
         )  # fmt: skip
     _draw_singles(axes, results)
     ends: dict[int, dict[str, tuple[float, str]]] = {}
