@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from oscillo.network import Network
@@ -25,6 +27,7 @@ from oscillo.recording import (
     read_metrics,
     truncate_after,
 )
+from oscillo.recording.run_directory import State
 from oscillo.runspec import LoadedSpec, RunSpec, read_spec
 from oscillo.spec import SpecError, SpecProblem, spec_hash, to_yaml
 from oscillo.summary import show_results
@@ -32,6 +35,7 @@ from oscillo.training import Checkpoints, Interrupted, Interruption, Task, Train
 from oscillo.training.evaluation import metric_names
 from oscillo.training.hardware import choose_device, missing_for_compiling
 from oscillo.training.progress import report
+from oscillo.training.weights import load_weights, save_weights
 
 WEIGHTS = "weights.safetensors"
 
@@ -41,11 +45,12 @@ class RunFailed(RuntimeError):
 
     Attributes:
         path: the run.
+        exit_code: 2 when it could not even begin (unusable data, weights that do not fit, no such device), else 1.
     """
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: str, exit_code: int = 1) -> None:
         super().__init__(reason)
-        self.path = path
+        self.path, self.exit_code = path, exit_code
 
 
 class RunInterrupted(RuntimeError):
@@ -118,9 +123,11 @@ def reevaluate(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, o
             f"{path} has no {WEIGHTS}: its training has not ended (state: {trained.state}); oscillo resume {path}"
         )
     loaded = _own_spec(trained, [*overrides, *_only(trained, tuple(only))])
-    directory = _new_directory(loaded, trained.path.parents[1], parent=str(trained.path))
-    (directory.path / WEIGHTS).write_bytes(weights.read_bytes())
-    return _execute(directory, loaded.spec)
+    parent = trained.path.resolve()
+    runs = parent.parents[1]
+    if runs.is_relative_to(Path.cwd()):
+        runs = runs.relative_to(Path.cwd())
+    return _execute(_new_directory(loaded, runs, parent=str(parent)), loaded.spec)
 
 
 def _only(directory: RunDirectory, names: tuple[str, ...]) -> list[str]:
@@ -145,82 +152,109 @@ def _new_directory(loaded: LoadedSpec, runs: Path, **facts: Any) -> RunDirectory
         raise SpecError.at(loaded.document, [SpecProblem(("task", *place), text) for place, text in missing])
     copies = [f"spec.src/{plugin.file.name}" for plugin in loaded.plugins]
     text = to_yaml(spec.model_copy(update={"plugins": copies}))
-    device = _device(spec)
+    device, expected = _foreseen(spec)
     origin = provenance(
         spec_yaml=text, seed=spec.seed, device=str(device), plugins=[plugin.file for plugin in loaded.plugins]
     )
     return RunDirectory.create(
         runs, spec.name, spec_yaml=text, sources=loaded.sources, provenance={**origin, **facts},
-        bytes_expected=recording_bytes(spec),
+        bytes_expected=expected,
     )  # fmt: skip
 
 
-def _device(spec: RunSpec) -> torch.device:
+def _foreseen(spec: RunSpec) -> tuple[torch.device, int]:
+    """The device and the bytes the run will write, or why it cannot be: no such device, a data file of another kind."""
     try:
-        return choose_device(spec.device)
+        return choose_device(spec.device), recording_bytes(spec)
     except ValueError as error:
-        raise RunDirectoryError(str(error)) from error
+        raise RunDirectoryError(f"no run was made: {error}") from error
 
 
 def _execute(directory: RunDirectory, spec: RunSpec) -> Run:
-    with directory.locked():
-        directory.set_state("running")
+    with directory.locked(), Interruption() as interruption:
+        exit_code = 2
         try:
-            with Interruption() as interruption:
-                _Execution(directory, spec, interruption).execute()
-        except Interrupted as cause:
-            directory.set_state("interrupted", str(cause))
+            directory.set_state("running")
+            with interruption.at_once():
+                execution = _Execution(directory, spec, interruption)
+            exit_code = 1
+            execution.execute()
+            directory.set_state("done")
+        except (Interrupted, KeyboardInterrupt):
+            cause = Interrupted(interruption.signal or signal.SIGINT)
+            _record_end(directory, "interrupted", str(cause))
             raise RunInterrupted(directory.path, cause) from None
-        except KeyboardInterrupt:
-            directory.set_state("interrupted", "SIGINT")
-            raise
         except (ValueError, OSError, RecordingError, FloatingPointError, torch.OutOfMemoryError) as error:
             reason = str(error) or type(error).__name__
-            directory.set_state("failed", reason)
-            raise RunFailed(directory.path, reason) from error
+            _record_end(directory, "failed", reason)
+            raise RunFailed(directory.path, reason, exit_code) from error
         except BaseException as error:
-            directory.set_state("failed", f"{type(error).__name__}: {error}")
+            _record_end(directory, "failed", f"{type(error).__name__}: {error}")
+            error.add_note(f"the run is\n{directory.path}")
             raise
-        directory.set_state("done")
     return open_run(directory.path)
 
 
+def _record_end(directory: RunDirectory, state: State, reason: str) -> None:
+    """Record how a run ended; what ended it (a full disk) may forbid even that, and is told in any case."""
+    with suppress(RunDirectoryError):
+        directory.set_state(state, reason)
+
+
 class _Execution:
-    """One pass through a run, from wherever it stands to its end."""
+    """One pass through a run, from wherever it stands to its end.
+
+    Raises:
+        ValueError, OSError, RecordingError: when the run cannot begin; the message says why.
+    """
 
     def __init__(self, directory: RunDirectory, spec: RunSpec, interruption: Interruption) -> None:
         self.directory, self.spec, self.interruption = directory, spec, interruption
-        self.device = _device(spec)
+        report(f"run {directory.path}")
+        self.device = choose_device(spec.device)
         if spec.threads:
             torch.set_num_threads(spec.threads)
+        torch.manual_seed(spec.seed)
         self.task: Task = spec.task.build(spec.network, spec.seed)
+        self.model = self.task.model().to(self.device)
+        for line in compile_steps(self.model, spec):
+            report(line)
+        self.checkpoints = Checkpoints(directory.checkpoints, spec.training.keep_checkpoints)
         self.weights = directory.path / WEIGHTS
+        self.saved: dict[str, Any] | None = None
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Data and weights, from wherever the run stands."""
+        parent = self.directory.record().get("parent")
+        if parent and not self.weights.is_file():
+            copy_whole(Path(parent) / WEIGHTS, self.weights)
+        if self.weights.is_file():
+            self.task.prepare_evaluations(report)
+            load_weights(self.model, self.weights)
+            return
+        self.task.prepare(report)
+        training, samples = self.spec.training, len(self.task.training_data())
+        if (training.steps or training.epochs) and samples < training.batch_size:
+            raise ValueError(
+                f"training.batch_size is {training.batch_size}, and there are only {samples} training samples"
+            )
+        self.saved = self.checkpoints.load(self.device)
+        if self.saved is None and (start := start_weights(self.spec, self.task)):
+            load_weights(self.model, start)
 
     def execute(self) -> None:
         """Train what is not trained yet, evaluate what is not evaluated yet, draw the figures."""
-        report(f"run {self.directory.path}")
-        torch.manual_seed(self.spec.seed)
-        model = self.task.model().to(self.device)
-        for line in compile_steps(model, self.spec):
-            report(line)
-        if self.weights.is_file():
-            self.task.prepare_evaluations(report)
-        else:
-            self._train(model)
+        if not self.weights.is_file():
+            self._train(self.model)
             self.interruption.check()
-        load_weights(model, self.weights)
-        results = self._evaluate(model)
+            load_weights(self.model, self.weights)
+        results = self._evaluate(self.model)
         self._draw()
         show_results(results)
 
     def _train(self, model: nn.Module) -> None:
-        spec = self.spec.training
-        self.task.prepare(report)
-        checkpoints = Checkpoints(self.directory.checkpoints, spec.keep_checkpoints)
-        saved = checkpoints.load(self.device)
-        if saved is None:
-            if start := start_weights(self.spec, self.task):
-                load_weights(model, start)
+        spec, saved, checkpoints = self.spec.training, self.saved, self.checkpoints
         if self.directory.metrics.is_file():
             truncate_after(self.directory.metrics, saved["step"] if saved else 0)
         with MetricsLog(self.directory.metrics) as log:
@@ -234,7 +268,9 @@ class _Execution:
                 report(f"going on after {trainer.step} optimiser steps")
             trainer.run(self.task.training_data())
         final = trainer.ema.average if trainer.ema else model.state_dict()
-        save_weights(final, self.weights, self.spec)
+        parts = {"network": self.spec.network, "task": self.spec.task}
+        facts = {name: part.model_dump_json() for name, part in parts.items()} | {"spec": spec_hash(self.spec)}
+        save_weights(final, self.weights, facts)
 
     def _look(self, model: nn.Module, trainer: Trainer) -> dict[str, float]:
         """Metrics of the averaged weights on the first samples of the first evaluation."""
@@ -323,28 +359,8 @@ def start_weights(spec: RunSpec, task: Task) -> Path | None:
     return Path(start)
 
 
-def save_weights(weights: Mapping[str, torch.Tensor], path: Path, spec: RunSpec) -> None:
-    """Write weights, with the declarations of network and task in their metadata, whole or not at all."""
-    fresh = path.with_suffix(".new")
-    tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    facts = {"network": spec.network.model_dump_json(), "task": spec.task.model_dump_json(), "spec": spec_hash(spec)}
-    save_file(tensors, fresh, metadata=facts)
-    fresh.replace(path)
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Take up weights from a file.
-
-    Raises:
-        ValueError: when the file cannot be read or belongs to another network.
-    """
-    try:
-        weights = load_file(path)
-    except Exception as error:
-        raise ValueError(f"{path} cannot be read as weights: {error}") from error
-    own = model.state_dict()
-    wrong = sorted({*own} ^ {*weights}) or sorted(name for name in own if own[name].shape != weights[name].shape)
-    if wrong:
-        shown = ", ".join(wrong[:4]) + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else "")
-        raise ValueError(f"{path} holds the weights of another network: {shown} do not fit")
-    model.load_state_dict(weights)
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all."""
+    fresh = target.with_suffix(".new")
+    shutil.copyfile(source, fresh)
+    fresh.replace(target)

@@ -31,16 +31,20 @@ class Document:
     overrides: tuple[str, ...] = ()
 
     @classmethod
-    def from_mapping(cls, data: Mapping[str, Any], name: str = "") -> Document:
+    def from_mapping(cls, data: Mapping[str, Any], name: str = "", overrides: Iterable[str] = ()) -> Document:
         """A document from Python values; problems in it have paths and no lines.
 
         Args:
             data: nested mappings, sequences and scalars; declarations (`Spec`) may stand in it ready-made.
             name: put before each problem, such as "the argument `network`".
+            overrides: changes, as `read_document` takes them.
+
+        Raises:
+            SpecError: overrides that lead nowhere, or a version that is too new.
         """
-        source = Source(name)
-        root = migrate(located(_plain(data), {(): Origin(source)}))
-        return cls._of(root, [source], ())
+        source, changes = Source(name), tuple(overrides)
+        root = migrate(apply_overrides(located(_plain(data), {(): Origin(source)}), changes))
+        return cls._of(root, [source], changes)
 
     @classmethod
     def _of(cls, root: Located, sources: list[Source], overrides: tuple[str, ...]) -> Document:

@@ -17,8 +17,11 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 def console() -> Console:
-    """The console that people read."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    """The console that people read; where no one looks at a terminal, a row of a table is a line of any length."""
+    screen = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    if not screen.is_terminal:
+        screen.width = 10_000
+    return screen
 
 
 def report(text: str) -> None:

@@ -19,7 +19,7 @@ from oscillo.network import NetworkObserver, NetworkSpec
 from oscillo.network.layer import Problem
 from oscillo.spec import Spec, register
 from oscillo.training import Batch, Data, EvaluationSpec, ResultArray, Results, Task, TaskSpec
-from oscillo.training.progress import progress
+from oscillo.training.progress import progress, report
 from oscillo.training.task import Report
 from oscillo_tasks.sudoku.boards import (
     FEWEST_GIVENS,
@@ -310,7 +310,7 @@ class SudokuTask(Task):
         """Training curves, energies, accuracy against steps and by givens, and boards over time."""
         from oscillo_tasks.sudoku.figures import figures
 
-        return figures(run)
+        return figures(run, report)
 
 
 def _answering(

@@ -1,0 +1,48 @@
+"""The command line: one file per verb, and nothing heavy imported before a verb runs."""
+
+from __future__ import annotations
+
+import typer
+
+from oscillo.cli.endings import plainly
+from oscillo.cli.evaluate import evaluate
+from oscillo.cli.explain import explain
+from oscillo.cli.import_weights import import_weights
+from oscillo.cli.list_runs import list_runs
+from oscillo.cli.plan import plan
+from oscillo.cli.resume import resume
+from oscillo.cli.run import run
+from oscillo.cli.schema import schema
+from oscillo.cli.validate import validate
+
+VERBS = {
+    "run": run,
+    "resume": resume,
+    "evaluate": evaluate,
+    "list": list_runs,
+    "plan": plan,
+    "validate": validate,
+    "explain": explain,
+    "schema": schema,
+    "import": import_weights,
+}
+
+app = typer.Typer(
+    help="Oscillator networks from a YAML spec: declared, checked, simulated, trained, recorded.",
+    epilog="A change to a spec is written path.to.key=value, as in training.epochs=5; ~path.to.key removes a key.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for name, verb in VERBS.items():
+    app.command(name)(plainly(verb))
+
+
+def main() -> None:
+    """Run the command line and exit.
+
+    Exit codes: 0 done; 1 the run failed; 2 a wrong spec, wrong arguments, unusable data or an unusable run directory;
+    128 plus the number of the signal after an interruption.
+    """
+    app()

@@ -1,0 +1,73 @@
+"""`oscillo list`: the runs there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from oscillo.recording import RunDirectory
+
+
+def list_runs(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of all runs, or a part of it.")] = Path("runs"),
+) -> None:
+    """List runs: state, start, main metrics and size.
+
+    The latest comes last.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from oscillo.recording import RunDirectory
+
+    if not folder.is_dir():
+        raise typer.BadParameter(f"there is no folder {folder}", param_hint="DIR")
+    runs = [RunDirectory(found.parent) for found in folder.glob("**/run.json")]
+    if not runs:
+        typer.echo(f"no runs in {folder}")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "id", "state", "started (UTC)", "metrics"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("size", justify="right")
+    for run in sorted(runs, key=lambda run: run.path.name):
+        table.add_row(*_row(run))
+    screen = Console(highlight=False)
+    if not screen.is_terminal:
+        screen.width = 10_000  # a row is a line
+    screen.print(table)
+
+
+def _row(run: RunDirectory) -> tuple[str, ...]:
+    from oscillo.recording import RecordingError
+
+    try:
+        state, started = run.state, str(run.record().get("started", ""))[:19]
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in main_metrics(run).items())
+    except RecordingError as error:
+        state, started, metrics = "damaged", "", str(error)
+    size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
+    return run.path.parent.name, run.path.name, state, started.replace("T", " "), metrics, _bytes(size)
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"
+
+
+def main_metrics(run: RunDirectory) -> dict[str, float]:
+    """The accuracies (or, where a task has none, all metrics) of each evaluation; before that the training loss."""
+    from oscillo.recording import read_metrics
+
+    last: dict[str, float] = {}
+    for line in read_metrics(run.metrics) if run.metrics.is_file() else ():
+        last |= {name: value for name, value in line.items() if isinstance(value, int | float)}
+    found = {
+        name: value
+        for name, value in last.items()
+        if name.count("/") == 1 and not name.startswith(("train/", "validation/"))
+    }
+    accuracies = {name: value for name, value in found.items() if name.endswith("accuracy")}
+    return accuracies or found or {name: value for name, value in last.items() if name == "train/loss"}

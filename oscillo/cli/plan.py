@@ -1,0 +1,25 @@
+"""`oscillo plan`: what a run will take."""
+
+from __future__ import annotations
+
+import typer
+
+from oscillo.cli.arguments import Overrides, SpecFile
+from oscillo.cli.endings import WRONG_INPUT, tell
+
+
+def plan(spec: SpecFile, changes: Overrides = None) -> None:
+    """Say what a run will take: operations, memory, bytes on disk.
+
+    The modules are built and nothing is trained. Needs neither data files nor a GPU.
+    """
+    from oscillo.plan import make_plan
+    from oscillo.runspec import load
+
+    declared = load(spec, changes or ())
+    try:
+        text = make_plan(declared).to_text()
+    except ValueError as error:
+        tell(f"error: {error}")
+        raise typer.Exit(WRONG_INPUT) from None
+    typer.echo(text)
