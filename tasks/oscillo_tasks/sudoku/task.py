@@ -273,9 +273,10 @@ class SudokuTask(Task):
             "givens": (puzzle > 0).flatten(1).sum(1), "branching": batch["branching"],
         }  # fmt: skip
         if answer_steps:
-            right = torch.stack([(early[step] == solution) | ~blank for step in answer_steps], dim=1).flatten(2)
+            filled = torch.stack([torch.where(blank, early[step], puzzle) for step in answer_steps], dim=1)
+            right = (filled == solution[:, None]).flatten(2)
             cells = (right & blank.flatten(1)[:, None]).sum(2) / blanks[:, None]
-            results |= {"correct_at": right.all(2), "cells_correct_at": cells}
+            results |= {"prediction_at": filled, "correct_at": right.all(2), "cells_correct_at": cells}
         return results
 
     def metrics(self, results: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -297,6 +298,9 @@ class SudokuTask(Task):
         }
         if answer_steps:
             at = ("at_step",), (len(answer_steps),)
+            found["prediction_at"] = ResultArray(
+                ("at_step", *grid[0]), (len(answer_steps), *self.spec.sites), "uint8", "digit answered at that step"
+            )
             found["correct_at"] = ResultArray(*at, "bool", "board solved", "by the answer read out at that step")
             found["cells_correct_at"] = ResultArray(*at, "float32", "share of blank cells right")
         return found
