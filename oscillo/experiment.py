@@ -148,8 +148,8 @@ def _own_spec(directory: RunDirectory, overrides: Iterable[str] = ()) -> LoadedS
 def _new_directory(loaded: LoadedSpec, runs: Path, **facts: Any) -> RunDirectory:
     """The folder of a new run; its spec names the copies of the plugins that it keeps."""
     spec = loaded.spec
-    if missing := spec.task.missing():
-        raise SpecError.at(loaded.document, [SpecProblem(("task", *place), text) for place, text in missing])
+    if missing := _missing(spec, trained="parent" in facts):
+        raise SpecError.at(loaded.document, missing)
     copies = [f"spec.src/{plugin.file.name}" for plugin in loaded.plugins]
     text = to_yaml(spec.model_copy(update={"plugins": copies}))
     device, expected = _foreseen(spec)
@@ -160,6 +160,16 @@ def _new_directory(loaded: LoadedSpec, runs: Path, **facts: Any) -> RunDirectory
         runs, spec.name, spec_yaml=text, sources=loaded.sources, provenance={**origin, **facts},
         bytes_expected=expected,
     )  # fmt: skip
+
+
+def _missing(spec: RunSpec, *, trained: bool) -> list[SpecProblem]:
+    """Files that the run needs and that are not there; one that is trained already needs fewer."""
+    found = [SpecProblem(("task", *place), text) for place, text in spec.task.missing(training=not trained)]
+    start = spec.training.start
+    if not trained and start not in ("scratch", "shipped") and not Path(start).is_file():
+        text = f"there is no file {start} (from {Path.cwd()}); take `scratch`, `shipped` or a .safetensors file"
+        found.append(SpecProblem(("training", "start"), text))
+    return found
 
 
 def _foreseen(spec: RunSpec) -> tuple[torch.device, int]:
@@ -230,18 +240,18 @@ class _Execution:
         if parent and not self.weights.is_file():
             copy_whole(Path(parent) / WEIGHTS, self.weights)
         if self.weights.is_file():
-            self.task.prepare_evaluations(report)
             load_weights(self.model, self.weights)
+            self.task.prepare_evaluations(report)
             return
+        self.saved = self.checkpoints.load(self.device)
+        if self.saved is None and (start := start_weights(self.spec, self.task)):
+            load_weights(self.model, start)
         self.task.prepare(report)
         training, samples = self.spec.training, len(self.task.training_data())
         if (training.steps or training.epochs) and samples < training.batch_size:
             raise ValueError(
                 f"training.batch_size is {training.batch_size}, and there are only {samples} training samples"
             )
-        self.saved = self.checkpoints.load(self.device)
-        if self.saved is None and (start := start_weights(self.spec, self.task)):
-            load_weights(self.model, start)
 
     def execute(self) -> None:
         """Train what is not trained yet, evaluate what is not evaluated yet, draw the figures."""
@@ -305,12 +315,12 @@ class _Execution:
                         name.removeprefix(prefix): value for name, value in done[-1].items() if name.startswith(prefix)
                     }
                     continue
-                store = TrajectoryStore(self.directory.data, {"spec_sha256": spec_hash(self.spec)})
-                found = evaluate(
-                    self.task, model, evaluation, self.task.evaluation_data(evaluation), seed=self.spec.seed,
-                    precision=self.spec.precision, recording=self.spec.recording, store=store,
-                    check=self.interruption.check, title=f"evaluating {evaluation.name}",
-                )  # fmt: skip
+                with TrajectoryStore(self.directory.data, {"spec_sha256": spec_hash(self.spec)}) as store:
+                    found = evaluate(
+                        self.task, model, evaluation, self.task.evaluation_data(evaluation), seed=self.spec.seed,
+                        precision=self.spec.precision, recording=self.spec.recording, store=store,
+                        check=self.interruption.check, title=f"evaluating {evaluation.name}",
+                    )  # fmt: skip
                 network: Network = model.network  # pyright: ignore[reportAssignmentType]
                 found["steps"] = float(network.steps_of(evaluation.steps)[-1])
                 results[evaluation.name] = found
@@ -345,7 +355,7 @@ def start_weights(spec: RunSpec, task: Task) -> Path | None:
     """File of the weights to start from, or None to start from scratch.
 
     Raises:
-        ValueError: when there are none.
+        ValueError: when none are shipped.
     """
     start = spec.training.start
     if start == "scratch":
@@ -354,8 +364,6 @@ def start_weights(spec: RunSpec, task: Task) -> Path | None:
         if (shipped := task.shipped_weights()) is None:
             raise ValueError("training.start: no weights are shipped for this task; take `training.start=scratch`")
         return shipped
-    if not Path(start).is_file():
-        raise ValueError(f"training.start: there is no file {start}; take `scratch`, `shipped` or a .safetensors file")
     return Path(start)
 
 

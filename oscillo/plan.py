@@ -212,7 +212,9 @@ def _memory(spec: RunSpec, model: nn.Module, kept: int, device: torch.device, co
     weights = sum(weight.numel() * weight.element_size() for weight in model.parameters())
     copies = 4 + (1 if spec.training.ema else 0)
     # While a step runs backward it holds about as much again as it kept of that one step.
-    steps = max(1, *_declared_steps(spec.network)) if not spec.training.recompute_every else spec.training.recompute_every
+    steps = (
+        max(1, *_declared_steps(spec.network)) if not spec.training.recompute_every else spec.training.recompute_every
+    )
     working = kept // max(1, steps)
     process = _PROCESS_BYTES + (_COMPILER_BYTES if compiled else 0)
     return kept + working + copies * weights + (process if device.type == "cpu" else 0)

@@ -27,26 +27,30 @@ from oscillo.training.hardware import Precision
 class RunSpec(Spec):
     """Everything a run is made of: the network, what it is for, how it is trained, and what is kept."""
 
-    version: Literal[1] = Field(1, description="Version of the format of specs.")
+    version: Literal[1] = Field(default=1, description="Version of the format of specs.")
     name: str = Field(
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", description="Name of the run; its folder is runs/<name>/<id>."
     )
-    seed: int = Field(0, ge=0, description="Key of all random numbers: weights, order of the data, initial states.")
+    seed: int = Field(
+        default=0, ge=0, description="Key of all random numbers: weights, order of the data, initial states."
+    )
     plugins: list[str] = Field(
-        [], description="Python files with components or tasks of your own. A spec with plugins runs their code."
+        default=[],
+        description="Python files with components or tasks of your own. A spec with plugins runs their code.",
     )
     network: NetworkSpec = Field(description="The oscillators.")
     task: Component[TaskSpec] = Field(description="What the network is for.")
     training: TrainingSpec = Field(description="How the network is trained.")
-    recording: RecordingSpec = Field(RecordingSpec(), description="What evaluations leave in the store.")
-    device: str = Field("auto", description="`auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, ...")
+    recording: RecordingSpec = Field(default=RecordingSpec(), description="What evaluations leave in the store.")
+    device: str = Field(default="auto", description="`auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, ...")
     compile: Literal["auto", "on", "off"] = Field(
-        "auto", description="Whether steps are compiled: `auto` where there is a compiler, `on` insists, `off` never."
+        default="auto",
+        description="Whether steps are compiled: `auto` where there is a compiler, `on` insists, `off` never.",
     )
     precision: Precision = Field(
-        "float32", description="`float32`; `tf32` for faster products on a GPU; `bfloat16` by autocast."
+        default="float32", description="`float32`; `tf32` for faster products on a GPU; `bfloat16` by autocast."
     )
-    threads: int | None = Field(None, ge=1, description="CPU threads; left out, torch's choice.")
+    threads: int | None = Field(default=None, ge=1, description="CPU threads; left out, torch's choice.")
 
     @property
     def sites(self) -> tuple[int, ...]:

@@ -20,13 +20,13 @@ class AttentionCouplingSpec(CouplingSpec):
     """Multi-head self-attention between sites; the coupling depends on the state."""
 
     kind: Literal["attention"] = "attention"
-    heads: int = Field(8, ge=1, description="Attention heads; they divide the channels.")
+    heads: int = Field(default=8, ge=1, description="Attention heads; they divide the channels.")
     position: Literal["none", "gta"] = Field(
-        "none",
+        default="none",
         description="`gta`: learned 2x2 blocks per position on queries, keys, values and outputs (geometric transform "
         "attention), started as rotations by row and column. `none`: the sites are a set.",
     )
-    base: float = Field(10000.0, gt=1, description="Ratio of the fastest to the slowest rotation of `gta`.")
+    base: float = Field(default=10000.0, gt=1, description="Ratio of the fastest to the slowest rotation of `gta`.")
 
     def problems(self, shape: StateShape) -> list[str]:
         """Heads divide the channels, and position blocks need a grid and an even number of channels per head."""

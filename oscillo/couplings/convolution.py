@@ -19,10 +19,10 @@ class ConvolutionCouplingSpec(CouplingSpec):
     """A local kernel on a two-dimensional grid, dense over components and oscillators."""
 
     kind: Literal["convolution"] = "convolution"
-    kernel_size: int = Field(3, ge=1, description="Width of the square kernel in sites; odd.")
-    boundary: Literal["zero", "circular"] = Field("zero", description="What lies beyond the edge of the grid.")
-    bias: bool = Field(True, description="Whether a constant is added to the field.")
-    symmetric: bool = Field(False, description="Whether J_ij = J_ji^T is enforced, so that there is an energy.")
+    kernel_size: int = Field(default=3, ge=1, description="Width of the square kernel in sites; odd.")
+    boundary: Literal["zero", "circular"] = Field(default="zero", description="What lies beyond the edge of the grid.")
+    bias: bool = Field(default=True, description="Whether a constant is added to the field.")
+    symmetric: bool = Field(default=False, description="Whether J_ij = J_ji^T is enforced, so that there is an energy.")
 
     @field_validator("kernel_size")
     @classmethod

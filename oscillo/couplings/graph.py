@@ -23,22 +23,22 @@ class GraphCouplingSpec(CouplingSpec):
 
     kind: Literal["graph"] = "graph"
     generator: str | None = Field(
-        None, description="Name of a networkx generator, such as `watts_strogatz_graph`; or give `edges`."
+        default=None, description="Name of a networkx generator, such as `watts_strogatz_graph`; or give `edges`."
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="The generator's arguments by name; `n` defaults to the oscillators."
     )
     edges: str | None = Field(
-        None,
+        default=None,
         description="Path of an edge list with a line `source target [weight]` per edge, nodes counted from 0, "
         "relative to the working directory; the target feels the source.",
     )
-    directed: bool = Field(False, description="Whether an edge acts in one direction only.")
-    strength: float = Field(1.0, description="Coupling strength K, in units of inverse time.")
+    directed: bool = Field(default=False, description="Whether an edge acts in one direction only.")
+    strength: float = Field(default=1.0, description="Coupling strength K, in units of inverse time.")
     normalization: Literal["none", "degree"] = Field(
-        "none", description="`degree` divides what an oscillator feels by the sum of the weights that reach it."
+        default="none", description="`degree` divides what an oscillator feels by the sum of the weights that reach it."
     )
-    learn: bool = Field(False, description="Whether the weights of the edges are trained.")
+    learn: bool = Field(default=False, description="Whether the weights of the edges are trained.")
 
     @field_validator("generator")
     @classmethod

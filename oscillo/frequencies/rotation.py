@@ -14,8 +14,8 @@ from oscillo.spec import register
 
 
 class _RotationSpec(FrequencySpec):
-    init: float = Field(1.0, description="Initial angular frequency, in radians per unit of time.")
-    learn: bool = Field(False, description="Whether the frequency is trained.")
+    init: float = Field(default=1.0, description="Initial angular frequency, in radians per unit of time.")
+    learn: bool = Field(default=False, description="Whether the frequency is trained.")
 
     def problems(self, shape: StateShape) -> list[str]:
         """Planar rotations need an even number of components."""

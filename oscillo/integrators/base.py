@@ -17,9 +17,9 @@ class IntegratorSpec(ComponentSpec):
 
     role: ClassVar[str] = "integrator"
 
-    steps: int = Field(16, ge=0, description="Steps the layer takes, each of one step size.")
-    step_size: float = Field(1.0, gt=0, description="Step size, in units of time.")
-    learn_step_size: bool = Field(False, description="Whether the step size is trained.")
+    steps: int = Field(default=16, ge=0, description="Steps the layer takes, each of one step size.")
+    step_size: float = Field(default=1.0, gt=0, description="Step size, in units of time.")
+    learn_step_size: bool = Field(default=False, description="Whether the step size is trained.")
 
     def problems(self, oscillators: Oscillators) -> list[str]:
         """Reasons why this integrator cannot serve those oscillators; empty when it can."""

@@ -18,7 +18,7 @@ class ProjectedEulerSpec(IntegratorSpec):
 
     kind: Literal["projected_euler"] = "projected_euler"
     project: bool = Field(
-        True, description="Whether the force is projected to the tangent space; `false` is AKOrN's ablation."
+        default=True, description="Whether the force is projected to the tangent space; `false` is AKOrN's ablation."
     )
 
     def problems(self, oscillators: Oscillators) -> list[str]:

@@ -19,8 +19,8 @@ class Dopri5Spec(IntegratorSpec):
     """Dormand and Prince's method of fifth order; it chooses its own steps within each step of the spec."""
 
     kind: Literal["dopri5"] = "dopri5"
-    rtol: float = Field(1e-5, gt=0, description="Relative tolerance of one inner step.")
-    atol: float = Field(1e-6, gt=0, description="Absolute tolerance of one inner step.")
+    rtol: float = Field(default=1e-5, gt=0, description="Relative tolerance of one inner step.")
+    atol: float = Field(default=1e-6, gt=0, description="Absolute tolerance of one inner step.")
 
     def build(self) -> Torchdiffeq:
         """The adapter."""

@@ -17,7 +17,7 @@ class SphereSpec(ManifoldSpec):
     """Unit vectors in R^N (the vector Kuramoto model; N = 2 is the circle)."""
 
     kind: Literal["sphere"] = "sphere"
-    dimension: int = Field(4, ge=2, le=4096, description="N, the components of one oscillator's unit vector.")
+    dimension: int = Field(default=4, ge=2, le=4096, description="N, the components of one oscillator's unit vector.")
 
     @property
     def components(self) -> int:

@@ -23,8 +23,10 @@ class BlockLayerSpec(LayerSpec):
     kind: Literal["block"] = "block"
     channels: int = Field(ge=1, description="Channels at each site.")
     block: Component[BlockSpec] = Field(description="What one step does.")
-    steps: int = Field(1, ge=0, description="How often the block is applied, with the same weights.")
-    readout: Component[ReadoutSpec] = Field(StateReadoutSpec(), description="How the last state becomes features.")
+    steps: int = Field(default=1, ge=0, description="How often the block is applied, with the same weights.")
+    readout: Component[ReadoutSpec] = Field(
+        default=StateReadoutSpec(), description="How the last state becomes features."
+    )
 
     def shape(self, sites: tuple[int, ...]) -> StateShape:
         """One component; the channels stand on the oscillator axis."""

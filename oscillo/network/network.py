@@ -25,7 +25,8 @@ class NetworkSpec(Spec):
     """Layers of oscillators or blocks, from the input to the last readout."""
 
     sites: list[int] | None = Field(
-        None, description="Grid that the layers live on, such as [9, 9]; [] for none. A task may know it by itself."
+        default=None,
+        description="Grid that the layers live on, such as [9, 9]; [] for none. A task may know it by itself.",
     )
     layers: list[Annotated[LayerSpec, OneOf(LayerSpec, "oscillators")]] = Field(
         min_length=1, description="The layers, first to last."

@@ -26,20 +26,24 @@ class OscillatorLayerSpec(LayerSpec):
 
     kind: Literal["oscillators"] = "oscillators"
     manifold: Component[ManifoldSpec] = Field(description="Where one oscillator lives.")
-    channels: int | None = Field(None, ge=1, description="Numbers at each site: oscillators x dimension.")
-    oscillators: int | None = Field(None, ge=1, description="Oscillators at each site; in place of `channels`.")
-    frequency: Component[FrequencySpec] = Field(NoFrequencySpec(), description="How an oscillator turns by itself.")
+    channels: int | None = Field(default=None, ge=1, description="Numbers at each site: oscillators x dimension.")
+    oscillators: int | None = Field(default=None, ge=1, description="Oscillators at each site; in place of `channels`.")
+    frequency: Component[FrequencySpec] = Field(
+        default=NoFrequencySpec(), description="How an oscillator turns by itself."
+    )
     coupling: Component[CouplingSpec] = Field(description="What an oscillator feels from the others.")
     stimulus: Component[StimulusSpec] = Field(
-        ConditionalStimulusSpec(), description="What an oscillator feels from outside."
+        default=ConditionalStimulusSpec(), description="What an oscillator feels from outside."
     )
     initial: Literal["previous", "drawn"] = Field(
-        "previous",
+        default="previous",
         description="Where a layer behind another one starts: from the last state of the layer before, or from a "
         "draw of its own. The first layer starts from a draw, or from what the task gives it.",
     )
-    integrator: Component[IntegratorSpec] = Field(ProjectedEulerSpec(), description="How time passes.")
-    readout: Component[ReadoutSpec] = Field(NormReadoutSpec(), description="How the last state becomes features.")
+    integrator: Component[IntegratorSpec] = Field(default=ProjectedEulerSpec(), description="How time passes.")
+    readout: Component[ReadoutSpec] = Field(
+        default=NormReadoutSpec(), description="How the last state becomes features."
+    )
 
     @model_validator(mode="after")
     def _one_size(self) -> OscillatorLayerSpec:
@@ -82,9 +86,7 @@ class OscillatorLayerSpec(LayerSpec):
         return layer
 
     def _oscillators(self, shape: StateShape) -> Oscillators:
-        oscillators = Oscillators(
-            shape, self.manifold.build(), self.frequency.build(shape), self.coupling.build(shape)
-        )
+        oscillators = Oscillators(shape, self.manifold.build(), self.frequency.build(shape), self.coupling.build(shape))
         oscillators.projects = getattr(self.integrator, "project", True)
         return oscillators
 
@@ -92,9 +94,7 @@ class OscillatorLayerSpec(LayerSpec):
 class OscillatorLayer(Layer):
     """Oscillators with their stimulus, integrator and readout. Its state is `x`."""
 
-    def __init__(
-        self, oscillators: Oscillators, stimulus: Stimulus, integrator: Integrator, readout: Readout
-    ) -> None:
+    def __init__(self, oscillators: Oscillators, stimulus: Stimulus, integrator: Integrator, readout: Readout) -> None:
         super().__init__(oscillators.shape, integrator.steps, readout)
         self.oscillators, self.stimulus, self.integrator = oscillators, stimulus, integrator
 

@@ -19,7 +19,7 @@ class ConditionalStimulusSpec(StimulusSpec):
 
     kind: Literal["conditional"] = "conditional"
     normalization: Literal["none", "group", "affine"] = Field(
-        "none",
+        default="none",
         description="`group`: zero mean and unit variance over the sites and components of each oscillator, then a "
         "learned scale and shift per channel. `affine`: the scale and shift alone. `none`: as it arrives.",
     )

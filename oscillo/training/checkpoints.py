@@ -56,4 +56,6 @@ class Checkpoints:
         try:
             return torch.load(files[-1], map_location=device, weights_only=True)
         except Exception as error:
-            raise CheckpointError(f"{files[-1]} cannot be read: {error}; remove it to go on from the one before") from error
+            raise CheckpointError(
+                f"{files[-1]} cannot be read: {error}; remove it to go on from the one before"
+            ) from error

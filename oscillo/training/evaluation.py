@@ -41,7 +41,9 @@ def recorded_steps(observable: ObservableSpec, steps: int) -> list[int]:
 class TrajectoryObserver:
     """Collects, for one batch, the measures of all samples and the states of the first few."""
 
-    def __init__(self, states: int, state_steps: Sequence[Sequence[int]], energy_steps: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self, states: int, state_steps: Sequence[Sequence[int]], energy_steps: Sequence[Sequence[int]]
+    ) -> None:
         self.states, self.state_steps, self.energy_steps = states, state_steps, energy_steps
         self.measured: list[dict[str, list[Tensor]]] = [{} for _ in energy_steps]
         self.kept: list[list[Tensor]] = [[] for _ in state_steps]
@@ -122,7 +124,9 @@ class EvaluationRecording:
         )  # fmt: skip
         return GroupDeclaration("summary", arrays, layer=layer, coordinates={"step": steps})
 
-    def write(self, recorder: Recorder, first: int, batch: Batch, observer: TrajectoryObserver, results: Results) -> None:
+    def write(
+        self, recorder: Recorder, first: int, batch: Batch, observer: TrajectoryObserver, results: Results
+    ) -> None:
         """Hand one batch to the recorder; `first` counts the samples before it."""
         index = batch["index"].cpu().numpy()
         for number in range(len(self.shapes)):
@@ -134,7 +138,9 @@ class EvaluationRecording:
             if self.has_energy[number]:
                 measured = observer.measured[number]
                 arrays = {name: torch.stack(values, dim=1).float().cpu().numpy() for name, values in measured.items()}
-                recorder.write("summary", index, {name: values[: len(index)] for name, values in arrays.items()}, layer=layer)
+                recorder.write(
+                    "summary", index, {name: values[: len(index)] for name, values in arrays.items()}, layer=layer
+                )
         if self.results:
             arrays = {name: results[name].cpu().numpy().astype(array.dtype) for name, array in self.results.items()}
             recorder.write("result", index, arrays)

@@ -41,7 +41,9 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def progress(what: str, total: int, done: int = 0, limit: Callable[[], float | None] | None = None) -> Iterator[Advance]:
+def progress(
+    what: str, total: int, done: int = 0, limit: Callable[[], float | None] | None = None
+) -> Iterator[Advance]:
     """Show how far something is, with the time left.
 
     Args:

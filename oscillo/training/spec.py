@@ -16,7 +16,7 @@ class OptimizerSpec(ComponentSpec):
 
     role: ClassVar[str] = "optimizer"
 
-    lr: float = Field(1e-3, gt=0, description="Learning rate, at the schedule's height.")
+    lr: float = Field(default=1e-3, gt=0, description="Learning rate, at the schedule's height.")
 
     def build(self, model: nn.Module, device: torch.device) -> torch.optim.Optimizer:
         """The optimiser of the model's trained weights."""
@@ -28,8 +28,8 @@ class AdamSpec(OptimizerSpec):
     """Adam (Kingma and Ba 2015)."""
 
     kind: Literal["adam"] = "adam"
-    betas: tuple[float, float] = Field((0.9, 0.999), description="Decay of the two moments.")
-    eps: float = Field(1e-8, gt=0, description="Added to the root of the second moment.")
+    betas: tuple[float, float] = Field(default=(0.9, 0.999), description="Decay of the two moments.")
+    eps: float = Field(default=1e-8, gt=0, description="Added to the root of the second moment.")
 
     def build(self, model: nn.Module, device: torch.device) -> torch.optim.Optimizer:
         """Adam over all weights."""
@@ -42,9 +42,11 @@ class AdamWSpec(OptimizerSpec):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
     kind: Literal["adamw"] = "adamw"
-    betas: tuple[float, float] = Field((0.9, 0.999), description="Decay of the two moments.")
-    eps: float = Field(1e-8, gt=0, description="Added to the root of the second moment.")
-    weight_decay: float = Field(0.01, ge=0, description="Decay of matrices; vectors and single numbers have none.")
+    betas: tuple[float, float] = Field(default=(0.9, 0.999), description="Decay of the two moments.")
+    eps: float = Field(default=1e-8, gt=0, description="Added to the root of the second moment.")
+    weight_decay: float = Field(
+        default=0.01, ge=0, description="Decay of matrices; vectors and single numbers have none."
+    )
 
     def build(self, model: nn.Module, device: torch.device) -> torch.optim.Optimizer:
         """AdamW; biases, scales, frequencies and step sizes do not decay."""
@@ -60,11 +62,14 @@ class ScheduleSpec(Spec):
     """The learning rate over the course of a training."""
 
     kind: Literal["constant", "cosine", "linear"] = Field(
-        "constant", description="Shape after the warm-up: constant, or falling to `final` along a cosine or a line."
+        default="constant",
+        description="Shape after the warm-up: constant, or falling to `final` along a cosine or a line.",
     )
-    warmup_steps: int = Field(0, ge=0, description="Steps over which the rate rises from zero.")
-    hold: float = Field(0.0, ge=0, lt=1, description="Share of the training during which the rate keeps its height.")
-    final: float = Field(0.0, ge=0, le=1, description="Rate at the end, as a share of the height.")
+    warmup_steps: int = Field(default=0, ge=0, description="Steps over which the rate rises from zero.")
+    hold: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the training during which the rate keeps its height."
+    )
+    final: float = Field(default=0.0, ge=0, le=1, description="Rate at the end, as a share of the height.")
 
     def factor(self, step: int, done: float) -> float:
         """Share of the height.
@@ -84,38 +89,44 @@ class ScheduleSpec(Spec):
 class EMASpec(Spec):
     """Exponential moving average of the weights, used for evaluation."""
 
-    decay: float = Field(0.995, ge=0, lt=1, description="Weight of the average at each update.")
-    start: int = Field(100, ge=0, description="Optimiser steps during which the average is a plain copy.")
-    every: int = Field(10, ge=1, description="Optimiser steps between updates.")
-    power: float = Field(2 / 3, gt=0, description="The decay warms up as 1 - (1 + steps since start)^-power.")
+    decay: float = Field(default=0.995, ge=0, lt=1, description="Weight of the average at each update.")
+    start: int = Field(default=100, ge=0, description="Optimiser steps during which the average is a plain copy.")
+    every: int = Field(default=10, ge=1, description="Optimiser steps between updates.")
+    power: float = Field(default=2 / 3, gt=0, description="The decay warms up as 1 - (1 + steps since start)^-power.")
 
 
 class TrainingSpec(Spec):
     """How the network is trained."""
 
     start: str = Field(
-        "scratch", description="`scratch`, `shipped` (weights that come with the task) or a .safetensors file."
+        default="scratch", description="`scratch`, `shipped` (weights that come with the task) or a .safetensors file."
     )
-    epochs: int | None = Field(None, ge=0, description="Passes over the training data; or give `steps`.")
-    steps: int | None = Field(None, ge=0, description="Optimiser steps; or give `epochs`.")
-    batch_size: int = Field(100, ge=1, description="Samples per optimiser step; an incomplete batch is left out.")
-    optimizer: Component[OptimizerSpec] = Field(AdamSpec(), description="How gradients change the weights.")
-    schedule: ScheduleSpec = Field(ScheduleSpec(), description="The learning rate over time.")
-    clip_norm: float | None = Field(None, gt=0, description="Largest norm of the gradient; longer ones are scaled.")
-    ema: EMASpec | None = Field(None, description="Averaged weights for evaluation.")
+    epochs: int | None = Field(default=None, ge=0, description="Passes over the training data; or give `steps`.")
+    steps: int | None = Field(default=None, ge=0, description="Optimiser steps; or give `epochs`.")
+    batch_size: int = Field(
+        default=100, ge=1, description="Samples per optimiser step; an incomplete batch is left out."
+    )
+    optimizer: Component[OptimizerSpec] = Field(default=AdamSpec(), description="How gradients change the weights.")
+    schedule: ScheduleSpec = Field(default=ScheduleSpec(), description="The learning rate over time.")
+    clip_norm: float | None = Field(
+        default=None, gt=0, description="Largest norm of the gradient; longer ones are scaled."
+    )
+    ema: EMASpec | None = Field(default=None, description="Averaged weights for evaluation.")
     recompute_every: int = Field(
-        0, ge=0, description="Gradient checkpointing: keep every n-th state and compute the rest again; 0 keeps all."
+        default=0,
+        ge=0,
+        description="Gradient checkpointing: keep every n-th state and compute the rest again; 0 keeps all.",
     )
     time_limit: float | None = Field(
-        None, gt=0, description="Minutes of training, without evaluation; a falling schedule then ends with it."
+        default=None, gt=0, description="Minutes of training, without evaluation; a falling schedule then ends with it."
     )
-    log_every: int = Field(50, ge=1, description="Optimiser steps per line of metrics.")
+    log_every: int = Field(default=50, ge=1, description="Optimiser steps per line of metrics.")
     validate_every: int | None = Field(
-        None, ge=1, description="Optimiser steps between looks at the first samples of the first evaluation."
+        default=None, ge=1, description="Optimiser steps between looks at the first samples of the first evaluation."
     )
-    validation_samples: int = Field(200, ge=1, description="Samples that such a look takes in.")
-    checkpoint_minutes: float = Field(5.0, gt=0, le=5, description="Minutes between checkpoints, at most.")
-    keep_checkpoints: int = Field(2, ge=1, description="Latest checkpoints that are kept.")
+    validation_samples: int = Field(default=200, ge=1, description="Samples that such a look takes in.")
+    checkpoint_minutes: float = Field(default=5.0, gt=0, le=5, description="Minutes between checkpoints, at most.")
+    keep_checkpoints: int = Field(default=2, ge=1, description="Latest checkpoints that are kept.")
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainingSpec:
@@ -127,23 +138,27 @@ class TrainingSpec(Spec):
 class ObservableSpec(Spec):
     """One quantity that is recorded along the steps of an evaluation."""
 
-    every: int = Field(1, ge=1, description="Steps between records; the first and the last are always kept.")
+    every: int = Field(default=1, ge=1, description="Steps between records; the first and the last are always kept.")
 
 
 class ObservablesSpec(Spec):
     """What is recorded along the steps."""
 
     energy: ObservableSpec | None = Field(
-        ObservableSpec(), description="Energy and pseudo-energy of every sample, in each layer."
+        default=ObservableSpec(), description="Energy and pseudo-energy of every sample, in each layer."
     )
     state: ObservableSpec | None = Field(
-        ObservableSpec(every=4), description="States of the chosen samples, in each layer."
+        default=ObservableSpec(every=4), description="States of the chosen samples, in each layer."
     )
 
 
 class RecordingSpec(Spec):
     """What evaluations leave in the store."""
 
-    samples: int = Field(16, ge=0, description="Samples of each evaluation whose states are kept, the first ones.")
-    observables: ObservablesSpec = Field(ObservablesSpec(), description="Quantities and how often they are kept.")
-    answers: bool = Field(True, description="Whether answers after 1, 2, 4, ... steps are read out as well.")
+    samples: int = Field(
+        default=16, ge=0, description="Samples of each evaluation whose states are kept, the first ones."
+    )
+    observables: ObservablesSpec = Field(
+        default=ObservablesSpec(), description="Quantities and how often they are kept."
+    )
+    answers: bool = Field(default=True, description="Whether answers after 1, 2, 4, ... steps are read out as well.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from oscillo.draws import Draws
@@ -45,8 +45,15 @@ class EvaluationSpec(Spec):
     """What one evaluation does with a trained network; a task adds where the data come from."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name, as in `hard` and `hard/board_accuracy`.")
-    steps: int | None = Field(None, ge=1, description="Steps to take; left out, as many as in training.")
-    batch_size: int = Field(100, ge=1, description="Samples that run together.")
+    steps: int | None = Field(default=None, ge=1, description="Steps to take; left out, as many as in training.")
+    batch_size: int = Field(default=100, ge=1, description="Samples that run together.")
+
+    @field_validator("name")
+    @classmethod
+    def _not_of_training(cls, name: str) -> str:
+        if name in ("train", "validation"):
+            raise ValueError(f"metrics called `{name}/...` are those of the training; take another name")
+        return name
 
 
 class ResultArray(NamedTuple):
@@ -88,8 +95,12 @@ class TaskSpec(ComponentSpec):
         """Samples of an evaluation, about; None when that cannot be said."""
         raise NotImplementedError
 
-    def missing(self) -> list[Problem]:
-        """Data files that a run needs and that are not there; `validate` and `plan` do without."""
+    def missing(self, *, training: bool = True) -> list[Problem]:
+        """Data files that a run needs and that are not there; `validate` and `plan` do without.
+
+        Args:
+            training: whether the run trains, and does not only evaluate.
+        """
         return []
 
     def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:

@@ -125,6 +125,8 @@ class Trainer:
                 if time.monotonic() - last_save > 60 * self.spec.checkpoint_minutes:
                     self.checkpoints.save(self.step, self.state_dict())
                     last_save = time.monotonic()
+        if self.window.steps:
+            self._write_window()  # the time limit came between two lines
         self.finished = True
         self.checkpoints.save(self.step, self.state_dict())
 
@@ -152,7 +154,9 @@ class Trainer:
         if self.ema:
             self.ema.update(self.model, self.step)
         shown = {name: float(number) for name, number in numbers.items()}
-        self.window.add({"loss": value, "gradient_norm": norm.item(), "learning_rate": self.spec.optimizer.lr * rate} | shown)
+        self.window.add(
+            {"loss": value, "gradient_norm": norm.item(), "learning_rate": self.spec.optimizer.lr * rate} | shown
+        )
         return value
 
     def _clip(self) -> Tensor:
@@ -171,15 +175,18 @@ class Trainer:
 
     def _log(self, total: int) -> None:
         if self.step % self.spec.log_every == 0 or self.step == total:
-            numbers = self.window.means()
-            numbers["samples_per_s"] = self.spec.batch_size * self.step / self.seconds
-            self.log.write(self.step, {f"train/{name}": value for name, value in numbers.items()})
-            self.window = Window()
+            self._write_window()
         every = self.spec.validate_every
         if every and self.validate and self.step % every == 0:
             found = self.validate()
             self.log.write(self.step, {f"validation/{name}": value for name, value in found.items()})
             self.model.train()
+
+    def _write_window(self) -> None:
+        numbers = self.window.means()
+        numbers["samples_per_s"] = self.spec.batch_size * self.step / self.seconds
+        self.log.write(self.step, {f"train/{name}": value for name, value in numbers.items()})
+        self.window = Window()
 
     def _shown(self, numbers: dict[str, float]) -> dict[str, float]:
         means = self.window.means() if self.window.steps else {}

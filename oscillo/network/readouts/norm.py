@@ -20,12 +20,14 @@ class NormReadoutSpec(ReadoutSpec):
 
     kind: Literal["norm"] = "norm"
     channels: int | None = Field(
-        None, ge=1, description="Features at each site; left out, as many as the next layer (or this one) has."
+        default=None, ge=1, description="Features at each site; left out, as many as the next layer (or this one) has."
     )
     dimension: int | None = Field(
-        None, ge=1, description="Components of each vector whose norm is taken; left out, the layer's dimension."
+        default=None,
+        ge=1,
+        description="Components of each vector whose norm is taken; left out, the layer's dimension.",
     )
-    residual: bool = Field(True, description="Whether a residual two-layer network follows the norms.")
+    residual: bool = Field(default=True, description="Whether a residual two-layer network follows the norms.")
 
     def channels_out(self, shape: StateShape, following: int | None) -> int:
         """As declared, or those of the next layer, or the layer's own."""

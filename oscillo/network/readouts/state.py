@@ -17,7 +17,7 @@ class StateReadoutSpec(ReadoutSpec):
     """The components of the last state, channel by channel."""
 
     kind: Literal["state"] = "state"
-    normalize: bool = Field(False, description="Whether a layer normalisation over the channels follows.")
+    normalize: bool = Field(default=False, description="Whether a layer normalisation over the channels follows.")
 
     def channels_out(self, shape: StateShape, following: int | None) -> int:
         """The layer's own channels."""

@@ -16,7 +16,7 @@ class AKOrNImporterSpec(ImporterSpec):
     """Checkpoint of the Sudoku training released with AKOrN (Miyato et al. 2025); averaged weights are preferred."""
 
     kind: Literal["sudoku-akorn"] = "sudoku-akorn"
-    steps: int = Field(16, ge=1, description="Steps of every layer, which a checkpoint does not hold.")
+    steps: int = Field(default=16, ge=1, description="Steps of every layer, which a checkpoint does not hold.")
 
     def convert(self, source: Path, out: Path) -> list[str]:
         """Write the weights for a `SudokuModel`; see `import_checkpoint`."""

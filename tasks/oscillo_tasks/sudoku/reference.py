@@ -43,41 +43,41 @@ class ReferenceMismatch(ValueError):
 class _Settings(Spec):
     n: int = Field(ge=1, description="Dimension of one oscillator.")
     ch: int = Field(ge=1, description="Channels.")
-    ksize: int = Field(3, ge=1, description="Kernel size of the convolution.")
-    heads: int = Field(8, ge=1, description="Attention heads.")
-    apply_proj: bool = Field(True, description="Whether the force is projected to the tangent space.")
+    ksize: int = Field(default=3, ge=1, description="Kernel size of the convolution.")
+    heads: int = Field(default=8, ge=1, description="Attention heads.")
+    apply_proj: bool = Field(default=True, description="Whether the force is projected to the tangent space.")
 
 
 class LayerSettings(_Settings):
     """Settings of one Kuramoto layer, under the reference's names and with its defaults."""
 
     J: Literal["conv", "attn"] = Field(description="Connectivity.")
-    gta: bool = Field(False, description="Whether the attention has position blocks.")
-    hw: tuple[int, int] | None = Field(None, description="Grid of the position blocks; left out, the input's.")
-    c_norm: Literal["gn", "sandb", "none"] | None = Field("gn", description="Normalisation of the stimulus.")
-    use_omega: bool = Field(False, description="Whether there are frequencies.")
-    global_omg: bool = Field(False, description="Whether all oscillators share one frequency.")
-    init_omg: float = Field(1.0, description="Initial frequency, clockwise.")
-    learn_omg: bool = Field(True, description="Whether frequencies are trained.")
+    gta: bool = Field(default=False, description="Whether the attention has position blocks.")
+    hw: tuple[int, int] | None = Field(default=None, description="Grid of the position blocks; left out, the input's.")
+    c_norm: Literal["gn", "sandb", "none"] | None = Field(default="gn", description="Normalisation of the stimulus.")
+    use_omega: bool = Field(default=False, description="Whether there are frequencies.")
+    global_omg: bool = Field(default=False, description="Whether all oscillators share one frequency.")
+    init_omg: float = Field(default=1.0, description="Initial frequency, clockwise.")
+    learn_omg: bool = Field(default=True, description="Whether frequencies are trained.")
     steps: int = Field(ge=0, description="Steps T.")
-    step_size: float = Field(1.0, gt=0, description="Step size gamma.")
+    step_size: float = Field(default=1.0, gt=0, description="Step size gamma.")
 
 
 class SudokuSettings(_Settings):
     """Settings of the reference's Sudoku model, under its names and with its defaults."""
 
-    L: int = Field(1, ge=1, description="Layers.")
-    T: int = Field(16, ge=0, description="Steps of every layer.")
-    gamma: float = Field(1.0, gt=0, description="Initial step size; the trained one is a weight.")
-    J: Literal["conv", "attn"] = Field("attn", description="Connectivity.")
-    gta: bool = Field(True, description="Whether the attention has position blocks.")
-    hw: tuple[int, int] = Field((9, 9), description="Grid of the position blocks.")
-    c_norm: Literal["gn", "sandb", "none"] | None = Field(None, description="Normalisation of the stimulus.")
-    use_omega: bool = Field(True, description="Whether there are frequencies.")
-    global_omg: bool = Field(True, description="Whether all oscillators share one frequency.")
-    init_omg: float = Field(0.1, description="Initial frequency, clockwise.")
-    learn_omg: bool = Field(False, description="Whether frequencies are trained.")
-    nl: bool = Field(True, description="Whether a residual network follows the norms of the readout.")
+    L: int = Field(default=1, ge=1, description="Layers.")
+    T: int = Field(default=16, ge=0, description="Steps of every layer.")
+    gamma: float = Field(default=1.0, gt=0, description="Initial step size; the trained one is a weight.")
+    J: Literal["conv", "attn"] = Field(default="attn", description="Connectivity.")
+    gta: bool = Field(default=True, description="Whether the attention has position blocks.")
+    hw: tuple[int, int] = Field(default=(9, 9), description="Grid of the position blocks.")
+    c_norm: Literal["gn", "sandb", "none"] | None = Field(default=None, description="Normalisation of the stimulus.")
+    use_omega: bool = Field(default=True, description="Whether there are frequencies.")
+    global_omg: bool = Field(default=True, description="Whether all oscillators share one frequency.")
+    init_omg: float = Field(default=0.1, description="Initial frequency, clockwise.")
+    learn_omg: bool = Field(default=False, description="Whether frequencies are trained.")
+    nl: bool = Field(default=True, description="Whether a residual network follows the norms of the readout.")
 
     @property
     def layer(self) -> LayerSettings:

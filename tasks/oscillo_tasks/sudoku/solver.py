@@ -23,6 +23,7 @@ from oscillo_tasks.sudoku.task import SudokuTaskSpec
 SHIPPED = Path(__file__).parent / "weights" / "sudoku_9x9.safetensors"
 """Weights that come with the project."""
 
+
 @dataclass(frozen=True)
 class Answer:
     """What the network says to a board."""
@@ -60,7 +61,7 @@ class Solver:
         load_plugins()
         with safe_open(path, framework="pt") as file:
             facts = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            weights = {name: file.get_tensor(name) for name in file.keys()}
         if "network" not in facts or "head.weight" not in weights:
             raise ValueError(f"{path} does not hold a Sudoku network")
         network = NetworkSpec.model_validate_json(facts["network"])

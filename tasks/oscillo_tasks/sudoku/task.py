@@ -46,15 +46,19 @@ class BoardsSpec(Spec):
     """Where boards come from."""
 
     source: str = Field(
-        "generated",
+        default="generated",
         description="`generated`, or the path of a CSV file (`puzzle,solution`, plain or gzip) or of a folder with "
         "SATNet's features.pt and labels.pt, relative to the working directory.",
     )
-    boards: int = Field(1000, ge=1, description="How many boards to generate.")
-    givens: tuple[int, int] = Field((31, 42), description="Fewest and most clues of a generated board.")
-    seed: int = Field(0, ge=0, description="Seed of generated boards.")
-    split: Split = Field("train", description="Which grids generated boards are made from; the splits share none.")
-    limit: int | None = Field(None, ge=1, description="Rows of a file to read, from its beginning; left out, all.")
+    boards: int = Field(default=1000, ge=1, description="How many boards to generate.")
+    givens: tuple[int, int] = Field(default=(31, 42), description="Fewest and most clues of a generated board.")
+    seed: int = Field(default=0, ge=0, description="Seed of generated boards.")
+    split: Split = Field(
+        default="train", description="Which grids generated boards are made from; the splits share none."
+    )
+    limit: int | None = Field(
+        default=None, ge=1, description="Rows of a file to read, from its beginning; left out, all."
+    )
 
     def count(self, block: BlockShape) -> int | None:
         """How many boards there will be, about; None for a file that is not there."""
@@ -70,7 +74,9 @@ class BoardsSpec(Spec):
             ValueError: when they cannot be generated or read.
         """
         if self.source == "generated":
-            report(f"  {self.boards} boards with {self.givens[0]}-{self.givens[1]} givens (seed {self.seed}, {self.split})")
+            report(
+                f"  {self.boards} boards with {self.givens[0]}-{self.givens[1]} givens (seed {self.seed}, {self.split})"
+            )
             # In this process: worker processes would import a caller's script anew, and run it if it has no guard.
             with progress("  generating", self.boards) as show:
                 return cached_boards(
@@ -90,7 +96,9 @@ class BoardsSpec(Spec):
 class SudokuEvaluationSpec(EvaluationSpec, BoardsSpec):
     """Boards to be evaluated on, and how."""
 
-    split: Split = Field("test", description="Which grids generated boards are made from; the splits share none.")
+    split: Split = Field(
+        default="test", description="Which grids generated boards are made from; the splits share none."
+    )
 
 
 @register
@@ -98,10 +106,13 @@ class SudokuTaskSpec(TaskSpec):
     """Solve Sudoku: cross-entropy on all cells, scored on the blank ones."""
 
     kind: Literal["sudoku"] = "sudoku"
-    block: tuple[int, int] = Field((3, 3), description="Rows and columns of a block: 3x3 blocks make a 9x9 board.")
-    train: BoardsSpec = Field(BoardsSpec(boards=9000, seed=1), description="Boards to train on.")
+    block: tuple[int, int] = Field(
+        default=(3, 3), description="Rows and columns of a block: 3x3 blocks make a 9x9 board."
+    )
+    train: BoardsSpec = Field(default=BoardsSpec(boards=9000, seed=1), description="Boards to train on.")
     augment: bool = Field(
-        True, description="Whether each training board is moved about at random: digits, bands, rows, stacks, columns."
+        default=True,
+        description="Whether each training board is moved about at random: digits, bands, rows, stacks, columns.",
     )
     evaluations: list[SudokuEvaluationSpec] = Field(
         default_factory=list, description="What the trained network is evaluated on."
@@ -140,9 +151,9 @@ class SudokuTaskSpec(TaskSpec):
         assert isinstance(evaluation, SudokuEvaluationSpec)
         return evaluation.count(self.shape)
 
-    def missing(self) -> list[Problem]:
+    def missing(self, *, training: bool = True) -> list[Problem]:
         """Files of boards that are not there."""
-        places: list[tuple[tuple[str | int, ...], BoardsSpec]] = [(("train", "source"), self.train)]
+        places: list[tuple[tuple[str | int, ...], BoardsSpec]] = [(("train", "source"), self.train)] if training else []
         places += [(("evaluations", n, "source"), boards) for n, boards in enumerate(self.evaluations)]
         return [
             (place, f"there is no file or folder {boards.source} (from {Path.cwd()})")
