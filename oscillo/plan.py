@@ -127,7 +127,7 @@ def recording_bytes(spec: RunSpec) -> int:
     total = 0
     for evaluation in spec.task.evaluation_specs:
         samples = spec.task.evaluation_samples(evaluation)
-        if samples is None:
+        if not samples:
             continue
         record = EvaluationRecording(task, network, evaluation, spec.recording, samples)
         total += sum(bytes_expected(group.declarations) for group in record.groups())

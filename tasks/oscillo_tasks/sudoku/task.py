@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from oscillo.draws import Draws
@@ -22,7 +22,6 @@ from oscillo.training import Batch, Data, EvaluationSpec, ResultArray, Results, 
 from oscillo.training.progress import progress, report
 from oscillo.training.task import Report
 from oscillo_tasks.sudoku.boards import (
-    FEWEST_GIVENS,
     BlockShape,
     Boards,
     Split,
@@ -118,6 +117,12 @@ class SudokuTaskSpec(TaskSpec):
         default_factory=list, description="What the trained network is evaluated on."
     )
 
+    @field_validator("block")
+    @classmethod
+    def _a_board(cls, block: tuple[int, int]) -> tuple[int, int]:
+        BlockShape(*block)
+        return block
+
     @model_validator(mode="after")
     def _names_differ(self) -> SudokuTaskSpec:
         names = [evaluation.name for evaluation in self.evaluations]
@@ -163,8 +168,6 @@ class SudokuTaskSpec(TaskSpec):
 
     def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
         """Boards that cannot be generated."""
-        if self.shape.side not in FEWEST_GIVENS:
-            return [(("block",), f"boards of {self.shape.side} x {self.shape.side} are not supported")]
         found: list[Problem] = []
         wanted: list[tuple[tuple[str | int, ...], BoardsSpec]] = [(("train",), self.train)]
         wanted += [(("evaluations", number), boards) for number, boards in enumerate(self.evaluations)]

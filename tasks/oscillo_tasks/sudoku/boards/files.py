@@ -112,16 +112,19 @@ def read_boards(
 
 
 def count_rows(path: str | Path, block: BlockShape) -> int | None:
-    """About how many boards a file holds, without checking any; None when there is no such file.
+    """How many rows of boards a file holds, without checking any; None when there is no such file.
 
     Raises:
-        BoardFileError: if it is not a text file.
+        BoardFileError: if it is not a text file, or its first line names no column of boards.
     """
     path = Path(path)
     if path.is_dir():
         labels = path / "labels.pt"
         return labels.stat().st_size // (4 * block.cells * block.side) if labels.is_file() else None
-    return sum(1 for _ in _rows(path, _text(path))) if path.is_file() else None
+    if not path.is_file():
+        return None
+    rows = [fields for _, fields in _rows(path, _text(path))]
+    return len(rows) - _columns(path, rows[0], block)[2] if rows else 0
 
 
 def _text(path: Path) -> str:
