@@ -97,7 +97,7 @@ def resume(path: str | os.PathLike[str]) -> Run:
         RunDirectoryError: when the path is not a run, or another process has it.
         RunFailed, RunInterrupted: as `run`.
     """
-    directory = RunDirectory.open(path)
+    directory = RunDirectory.open(Path(path))
     return _execute(directory, _own_spec(directory).spec)
 
 
@@ -116,7 +116,7 @@ def reevaluate(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, o
         RunDirectoryError: when the path is not a run that has been trained.
         RunFailed, RunInterrupted: as `run`.
     """
-    trained = RunDirectory.open(path)
+    trained = RunDirectory.open(Path(path))
     weights = trained.path / WEIGHTS
     if not weights.is_file():
         raise RunDirectoryError(

@@ -66,7 +66,8 @@ class Plan:
     def to_text(self) -> str:
         """The plan for people."""
         rows = [
-            f"  {layer.name:24} state {_shape(layer.shape):28} {layer.steps:4} steps  {layer.parameters:>10,} parameters"
+            f"  {layer.name:24} state {_shape(layer.shape):28} {layer.steps:4} steps"
+            f"  {layer.parameters:>10,} parameters"
             f"  {'compiled' if layer.compiled else 'not compiled'}"
             for layer in self.layers
         ]

@@ -148,6 +148,11 @@ class GraphCoupling(Coupling):
     r"""y_i = \sum_j W_ij x_j over the edges, K included in W; the cost is linear in the number of edges."""
 
     compilable = False
+    rows: Tensor
+    columns: Tensor
+    rows_back: Tensor
+    columns_back: Tensor
+    back: Tensor
 
     def __init__(self, oscillators: int, sources: Tensor, targets: Tensor, weights: Tensor, *, learn: bool) -> None:
         super().__init__()

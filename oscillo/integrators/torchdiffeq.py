@@ -74,4 +74,5 @@ class Torchdiffeq(Integrator):
                 f"{self.method} could not advance from t = {float(t.max()):g}: {error}. The largest velocity is "
                 f"{float(oscillators.velocity(x, stimulus, t).abs().max()):g}; try a looser rtol and atol"
             ) from error
+        assert isinstance(after, Tensor)  # one state in, one state out
         return oscillators.manifold.retract(after)

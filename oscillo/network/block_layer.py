@@ -51,6 +51,7 @@ class BlockLayer(Layer):
     """Repeats a block. Its state is `x`, with one component; the block sees features [sample, *sites, channel]."""
 
     starts_from_features = True
+    unit: Tensor
 
     def __init__(self, shape: StateShape, block: Block, steps: int, readout: Readout) -> None:
         super().__init__(shape, steps, readout)

@@ -99,13 +99,13 @@ class Network(nn.Module):
 
     def __init__(self, layers: Sequence[Layer], channels_out: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(layers)
+        self.layers: Sequence[Layer] = nn.ModuleList(layers)  # pyright: ignore[reportAttributeAccessIssue]
         self.channels_in, self.channels_out = layers[0].shape.channels, channels_out
 
     @property
     def shapes(self) -> list[StateShape]:
         """Shape of one sample's state in each layer, on the grid the network was built for."""
-        return [layer.shape for layer in self.layers]  # pyright: ignore[reportReturnType, reportAttributeAccessIssue]
+        return [layer.shape for layer in self.layers]
 
     def compile_steps(self) -> list[str]:
         """Have every layer's step compiled when it is first taken; returns the names of those layers.
@@ -117,7 +117,6 @@ class Network(nn.Module):
         torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
         compiled = []
         for number, layer in enumerate(self.layers):
-            assert isinstance(layer, Layer)
             if layer.compilable:
                 layer.compile(dynamic=False)
                 compiled.append(f"layer {number}")
@@ -125,7 +124,7 @@ class Network(nn.Module):
 
     def steps_of(self, steps: int | Sequence[int] | None) -> list[int]:
         """Steps each layer takes; one number counts for every layer that is declared with more than one step."""
-        declared: list[int] = [layer.steps for layer in self.layers]  # pyright: ignore[reportAssignmentType]
+        declared = [layer.steps for layer in self.layers]
         if steps is None:
             return declared
         if isinstance(steps, int):
@@ -156,7 +155,6 @@ class Network(nn.Module):
         draws = draws or Draws(0, torch.arange(len(features), device=features.device))
         states: list[State] = []
         for number, (layer, count) in enumerate(zip(self.layers, self.steps_of(steps), strict=True)):
-            assert isinstance(layer, Layer)
             stimulus = layer.stimulus_of(features)
             x = self._first_state(layer, number, stimulus, states, initial, draws)
             watch = None if observe is None else _of_layer(observe, number)

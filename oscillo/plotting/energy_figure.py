@@ -117,8 +117,8 @@ def _draw_ends(axes: Axes, panel: EnergyPanel, label: str) -> None:
             axes.plot(values[:, -1], height, linestyle="", transform=across, zorder=3, **look.mark)
             continue
         weights = np.full(len(values), 1 / len(values))
-        axes.hist(values[:, -1], bins, weights=weights, color=look.color, alpha=0.25, histtype="stepfilled")
-        axes.hist(values[:, -1], bins, weights=weights, histtype="step", linewidth=1.3, **look.line)
+        axes.hist(values[:, -1], bins.tolist(), weights=weights, color=look.color, alpha=0.25, histtype="stepfilled")
+        axes.hist(values[:, -1], bins.tolist(), weights=weights, histtype="step", linewidth=1.3, **look.line)
     axes.set_title(f"after step {int(panel.energy['step'][-1])}")
     axes.set_xlabel(label)
     axes.set_ylabel("share of the group [%]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -106,7 +107,7 @@ def _draw(axes: Axes, metrics: xr.Dataset, curve: Curve) -> None:
     train, validation = _series(metrics, TRAIN, curve), _series(metrics, VALIDATION, curve)
     smooth = _running_mean(train.values)
     if smooth is None:
-        dots = FIRST_GROUP.mark | {"clip_on": False} if train.size < DOTTED_BELOW else {}
+        dots: dict[str, Any] = FIRST_GROUP.mark | {"clip_on": False} if train.size < DOTTED_BELOW else {}
         axes.plot(train.step, train, label="training", **(FIRST_GROUP.line | dots))
     else:
         axes.plot(train.step, train, color=FIRST_GROUP.color, alpha=0.28, linewidth=0.8)

@@ -138,7 +138,8 @@ def _remedy(fault: _Fault, document: Document) -> str | None:
             f"set `{dotted(at)}` as a whole there, or remove `~{dotted(path)}`"
         )
     keys = _keys(fault, parent)
-    return f"known: {', '.join(keys)}" if keys else None
+    # A near key that is set already may be what an override was meant to change.
+    return messages.nearest(path[-1], keys) or (f"known: {', '.join(keys)}" if keys else None)
 
 
 def _keys(fault: _Fault, parent: Any) -> list[str]:

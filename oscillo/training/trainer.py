@@ -64,7 +64,8 @@ class Trainer:
         self, task: Task, model: nn.Module, spec: TrainingSpec, *, seed: int, precision: Precision,
         checkpoints: Checkpoints, log: MetricsLog, interruption: Interruption, validate: Validate | None = None,
     ) -> None:  # fmt: skip
-        self.task, self.model, self.spec, self.seed, self.precision = task, model, spec, seed, precision
+        self.task, self.model, self.spec, self.seed = task, model, spec, seed
+        self.precision: Precision = precision
         self.checkpoints, self.log, self.interruption, self.validate = checkpoints, log, interruption, validate
         self.device = next(model.parameters()).device
         self.optimizer = spec.optimizer.build(model, self.device)

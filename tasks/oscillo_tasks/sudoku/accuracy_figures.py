@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -120,7 +121,7 @@ def _draw_singles(axes: Axes, results: Mapping[str, xr.Dataset]) -> None:
 def _step_axis(axes: Axes, steps: np.ndarray) -> None:
     """A logarithmic axis in powers of two, with a tick wherever answers were read out."""
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(steps[-12:]))
+    axes.xaxis.set_major_locator(FixedLocator(steps[-12:].tolist()))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.set_xlim(max(steps[0], 1) * 0.93, steps[-1] * 1.07)
@@ -207,7 +208,8 @@ def _draw_by_givens(shares: Axes, counts: Axes, result: xr.Dataset) -> None:
         low, high = wilson_interval(hits, boards)
         place = centres + 0.1 * width * side
         shares.vlines(place[boards > 0], low[boards > 0], high[boards > 0], color=look.color, linewidth=0.9, alpha=0.6)
-        shares.plot(place, share, label=name, clip_on=False, **(look.line | look.mark | {"linewidth": 0.8}))
+        line: dict[str, Any] = look.line | look.mark | {"linewidth": 0.8}
+        shares.plot(place, share, label=name, clip_on=False, **line)
         shown = boards > 0
         face, hatch = (look.color, "") if look.filled else ("white", "////")
         counts.bar(
