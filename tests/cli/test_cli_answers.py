@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from command import Command, Ended
+from safetensors.torch import load_file
+
+from oscillo.plan import make_plan
+from oscillo.runspec import RunSpec, load
+from oscillo.spec import json_schema, load_plugins, registered, registry
+
+SPECS = Path(__file__).parents[2] / "specs"
+
+
+def test_help_names_every_verb(oscillo: Command) -> None:
+    ended = oscillo.from_nothing("--help")
+    assert ended.code == 0
+    for verb in ("run", "resume", "evaluate", "list", "plan", "validate", "explain", "schema", "import"):
+        assert re.search(rf"^  {verb} +[A-Z].*[a-z]\.$", ended.output, re.MULTILINE), ended.output
+
+
+def test_a_good_spec_is_valid(oscillo: Command) -> None:
+    ended = oscillo("validate", "small.yaml")
+    assert ended.code == 0 and ended.output.startswith("small.yaml is valid: small, hash ")
+    other = oscillo("validate", "small.yaml", "seed=4")
+    assert other.output != ended.output
+
+
+def test_plan_prints_what_python_plans(oscillo: Command) -> None:
+    ended = oscillo("plan", "small.yaml", "training.batch_size=8")
+    assert ended.code == 0
+    assert ended.output.strip() == make_plan(load(oscillo.folder / "small.yaml", ["training.batch_size=8"])).to_text()
+
+
+def test_explain_shows_kinds_fields_and_all_there_is(oscillo: Command) -> None:
+    overview = oscillo("explain").output
+    for role, kinds in registered().items():
+        if all(spec.__module__.startswith("oscillo") for spec in kinds.values()):
+            assert re.search(rf"^  {role} +{', '.join(kinds)}$", overview, re.MULTILINE), role
+    for target, words in {
+        "coupling": "convolution  ",
+        "coupling.attention": "heads  (integer; >= 1; default 8)",
+        "training.ema": "decay  (number; >= 0, < 1; default 0.995)",
+        "network.layers": "oscillators  ",
+        "importer": "sudoku-akorn  ",
+    }.items():
+        ended = oscillo("explain", target)
+        assert ended.code == 0 and words in ended.output, ended.output
+
+
+def test_plugins_of_a_spec_are_explained(oscillo: Command) -> None:
+    (oscillo.folder / "mine.py").write_text(
+        "from typing import Literal\nfrom oscillo.couplings import CouplingSpec\nfrom oscillo.spec import register\n"
+        '@register\nclass Mine(CouplingSpec):\n    """A coupling of my own."""\n    kind: Literal["mine"] = "mine"\n'
+    )
+    (oscillo.folder / "with_plugin.yaml").write_text("extends: small.yaml\nplugins: [mine.py]\n")
+    assert oscillo("explain", "coupling.mine").code == 2
+    assert "A coupling of my own." in oscillo("explain", "coupling.mine", "--spec", "with_plugin.yaml").output
+    assert "coupling.mine" in json.loads(oscillo("schema", "--spec", "with_plugin.yaml").output)["$defs"]
+
+
+def test_schema_is_printed_or_written(oscillo: Command) -> None:
+    printed = oscillo("schema")
+    assert oscillo("schema", "--out", "schema.json").output == ""
+    assert json.loads(printed.output) == json.loads((oscillo.folder / "schema.json").read_text())
+
+
+def test_the_schema_beside_the_specs_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_plugins()
+    ours = {
+        role: {kind: spec for kind, spec in kinds.items() if spec.__module__.startswith(("oscillo.", "oscillo_tasks."))}
+        for role, kinds in registered().items()
+    }
+    monkeypatch.setattr(registry, "_kinds", ours)
+    kept = json.loads((SPECS / "schema.json").read_text(encoding="utf-8"))
+    assert kept == json.loads(json.dumps(json_schema(RunSpec))), "run `oscillo schema --out specs/schema.json`"
+
+
+def test_list_shows_state_metrics_and_size(oscillo: Command, trained: tuple[Path, Ended], trained_copy: str) -> None:
+    failed = oscillo("run", "small.yaml", "training.batch_size=100").last_line
+    ended = oscillo("list")
+    heading, *rows = ended.output.splitlines()
+    assert ended.code == 0 and len(rows) == 2
+    columns = re.split(r"  +", rows[0].strip())
+    assert columns[:3] == ["small", Path(trained_copy).name, "done"]
+    assert "id/board_accuracy" in columns[4] and "longer/cell_accuracy" in columns[4] and columns[5].endswith("iB")
+    assert heading.split()[:3] == ["name", "id", "state"]
+    assert re.split(r"  +", rows[1].strip())[1:3] == [Path(failed).name, "failed"]
+
+
+def test_a_checkpoint_of_the_reference_is_imported(oscillo: Command) -> None:
+    torch.save({"model_state_dict": released_weights(channels=16)}, oscillo.folder / "checkpoint.pth")
+    ended = oscillo("import", "sudoku-akorn", "checkpoint.pth", "--out", "weights.safetensors", "steps=8")
+    assert (ended.code, ended.last_line) == (0, "weights.safetensors"), ended.output
+    assert load_file(oscillo.folder / "weights.safetensors")
+    for arguments, words in {
+        ("sudoku-akron", "checkpoint.pth"): "did you mean sudoku-akorn?",
+        ("sudoku-akorn", "nowhere.pth"): "there is no checkpoint nowhere.pth",
+        ("sudoku-akorn", "small.yaml"): "is no checkpoint of AKOrN's Sudoku model",
+        ("sudoku-akorn", "checkpoint.pth", "steps=0"): "steps: must be at least 1, not 0",
+    }.items():
+        ended = oscillo("import", *arguments, "--out", "other.safetensors")
+        assert ended.code == 2 and words in ended.output and "Traceback" not in ended.output
+        assert not (oscillo.folder / "other.safetensors").exists()
+
+
+def released_weights(channels: int, heads: int = 2, dimension: int = 4) -> dict[str, torch.Tensor]:
+    """A state_dict with the keys and shapes of AKOrN's released Sudoku model."""
+    square, at = (channels, channels, 1, 1), "layers.0."
+    shapes: dict[str, tuple[int, ...]] = {"gamma": (1,), "x0": (1, channels, 9, 9), "embedding.weight": (10, channels)}
+    shapes |= {f"{at}0.omg.omg_param": (2,), f"{at}1.0.bias": (channels,)}
+    shapes |= {f"{at}0.connectivity.mat_{name}": (81, channels // heads // 2, 2, 2) for name in "qkvo"}
+    maps = {"0.connectivity.W_qkv": 3, "0.connectivity.W_o": 1, "1.0.invconv": dimension}
+    maps |= dict.fromkeys(("1.1.fn.fn.0.fn.2", "1.1.fn.fn.1.fn.2", "1.2.fn.2"), 1)
+    for name, times in maps.items():
+        shapes |= {f"{at}{name}.weight": (times * channels, *square[1:]), f"{at}{name}.bias": (times * channels,)}
+    shapes |= {"out.1.weight": (9, channels, 1, 1), "out.1.bias": (9,)}
+    return {name: torch.ones(shape) for name, shape in shapes.items()}

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import gzip
+import re
+
+import pytest
+from command import SPEC, Command
+
+MISTAKES = {
+    "seed: 3": "sede: 3",
+    "heads: 2": "heads: two",
+    "channels: 16": "chanels: 16",
+    "kind: adam": "kind: adm",
+    "steps: 80": "steps: -5",
+}
+FOUND = {
+    "3:1": "sede: unknown key; did you mean `seed`?",
+    "7:7": "network.layers.0.chanels: unknown key; did you mean `channels`?",
+    "9:42": "network.layers.0.coupling.heads: takes an integer, not 'two'",
+    "20:10": "training.steps: must be at least 0, not -5",
+    "22:21": "training.optimizer.kind: there is no optimizer of kind 'adm'",
+}
+
+
+def wrong_spec() -> str:
+    text = SPEC
+    for right, wrong in MISTAKES.items():
+        assert text.count(right) == 1 or right == "steps: 80"
+        text = text.replace(right, wrong)
+    return text
+
+
+@pytest.mark.parametrize("verb", ["run", "validate", "plan"])
+def test_five_mistakes_are_five_located_messages(oscillo: Command, verb: str) -> None:
+    (oscillo.folder / "wrong.yaml").write_text(wrong_spec())
+    ended = oscillo(verb, "wrong.yaml")
+    assert ended.code == 2 and "Traceback" not in ended.output
+    assert len(re.findall(r"^wrong\.yaml:\d+:\d+ ", ended.output, re.MULTILINE)) == len(FOUND), ended.output
+    lines = ended.output.splitlines()
+    for place, message in FOUND.items():
+        number = next(n for n, line in enumerate(lines) if line.startswith(f"wrong.yaml:{place} {message}"))
+        row, column = (int(part) for part in place.split(":"))
+        source, caret = lines[number + 1 : number + 3]
+        assert source == f"    {wrong_spec().splitlines()[row - 1]}"
+        assert caret.index("^") == column + 3
+    assert not oscillo.runs()
+
+
+def test_wrong_arguments_are_told(oscillo: Command) -> None:
+    for arguments, words in {
+        ("run",): "Missing argument 'SPEC'",
+        ("run", "nowhere.yaml"): "nowhere.yaml",
+        ("run", "small.yaml", "training.step=4"): "did you mean `steps`?",
+        ("run", "small.yaml", "training.steps"): "write `path.to.key=value`",
+        ("resume", "runs"): "is not a run",
+        ("evaluate", "small.yaml"): "is not a run",
+        ("walk",): "No such command 'walk'",
+        ("list", "nowhere"): "there is no folder nowhere",
+        ("explain", "couplin"): "did you mean `coupling`?",
+    }.items():
+        ended = oscillo(*arguments)
+        assert ended.code == 2 and words in ended.output and "Traceback" not in ended.output, ended.output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("missing.csv", None, "task.train.source: there is no file or folder missing.csv"),
+        ("cut.csv.gz", gzip.compress(b"puzzle,solution\n" + bytes(range(48, 52)) * 400)[:40], "truncated or damaged"),
+        ("noise.csv", b"\xd1\x00\xff" * 400, "noise.csv: not a text file"),
+        ("other.csv", b"day,temperature\nmonday,3\n", "no column named `puzzle` or `quiz`"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["task.train", "task.evaluations.0"])
+def test_unusable_data_files_are_told(
+    oscillo: Command, name: str, content: bytes | None, words: str, place: str
+) -> None:
+    if content is not None:
+        (oscillo.folder / name).write_bytes(content)
+    ended = oscillo("run", "small.yaml", f"{place}.source={name}")
+    assert ended.code == 2 and "Traceback" not in ended.output, ended.output
+    assert words.replace("task.train", place) in ended.output
+    assert oscillo("validate", "small.yaml", f"{place}.source={name}").code == 0
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_training(oscillo: Command) -> None:
+    (oscillo.folder / "file").touch()
+    ended = oscillo("run", "small.yaml", "--runs", "file/runs")
+    assert ended.code == 2 and "file/runs cannot be written" in ended.output
+    assert "Traceback" not in ended.output and "training" not in ended.output
+
+
+def test_what_a_run_needs_is_known_before_it_trains(oscillo: Command) -> None:
+    for change, words in {
+        "training.start=nowhere.safetensors": "there is no file nowhere.safetensors",
+        "training.batch_size=100": "training.batch_size is 100, and there are only 64 training samples",
+        "device=cuda:99": "device 'cuda:99' is not to be had here",
+    }.items():
+        ended = oscillo("run", "small.yaml", change)
+        assert ended.code == 2 and words in ended.output, ended.output
+        assert "Traceback" not in ended.output and "training 1/" not in ended.output
