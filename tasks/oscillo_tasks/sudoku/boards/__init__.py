@@ -8,7 +8,8 @@ from __future__ import annotations
 from oscillo_tasks.sudoku.boards.cache import cached_boards, default_cache_dir
 from oscillo_tasks.sudoku.boards.checking import BoardError, check, check_boards, contradictions, parse_board
 from oscillo_tasks.sudoku.boards.collection import Boards, digit_string
-from oscillo_tasks.sudoku.boards.files import BoardFile, BoardFileError, Rejected, count_rows, read_boards
+from oscillo_tasks.sudoku.boards.file_content import BoardFile, BoardFileError, Rejected
+from oscillo_tasks.sudoku.boards.files import count_rows, read_boards
 from oscillo_tasks.sudoku.boards.generate import FEWEST_GIVENS, check_request, generate
 from oscillo_tasks.sudoku.boards.geometry import BlockShape
 from oscillo_tasks.sudoku.boards.grids import SPLITS, Split, split_of

@@ -7,14 +7,13 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from oscillo_tasks.sudoku.boards.checking import check_boards, parse_boards
-from oscillo_tasks.sudoku.boards.collection import Boards
+from oscillo_tasks.sudoku.boards.file_content import BoardFile, BoardFileError, RawBoards, Rejected
 from oscillo_tasks.sudoku.boards.geometry import BlockShape
 
 # Names that public collections give the two columns.
@@ -22,46 +21,6 @@ _PUZZLE_COLUMNS = ("puzzle", "puzzles", "quiz", "quizzes", "question", "board")
 _SOLUTION_COLUMNS = ("solution", "solutions", "answer")
 
 _GZIP_MAGIC = b"\x1f\x8b"
-
-
-class BoardFileError(ValueError):
-    """A file that boards cannot be read from; the message names it and says what to do."""
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A row that was left out: its number in the file (from 1, a header counts) and why."""
-
-    row: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"row {self.row}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class BoardFile:
-    """What a file held: the usable boards, in their order, and the rows left out."""
-
-    boards: Boards
-    rejected: list[Rejected]
-
-
-@dataclass(frozen=True)
-class RawBoards:
-    """Rows of a file before the solver has seen them.
-
-    Attributes:
-        puzzles: uint8 [n, cells].
-        solutions: uint8 [n, cells], or None where the file has none.
-        rows: row number of each, int64 [n].
-        rejected: rows that are no boards at all.
-    """
-
-    puzzles: np.ndarray
-    solutions: np.ndarray | None
-    rows: np.ndarray
-    rejected: list[Rejected]
 
 
 def read_boards(

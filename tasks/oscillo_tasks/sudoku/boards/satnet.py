@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oscillo_tasks.sudoku.boards.files import BoardFileError, RawBoards, Rejected
+from oscillo_tasks.sudoku.boards.file_content import BoardFileError, RawBoards, Rejected
 from oscillo_tasks.sudoku.boards.geometry import BlockShape
 
 
