@@ -108,7 +108,7 @@ class Network(nn.Module):
         return [layer.shape for layer in self.layers]
 
     def compile_steps(self) -> list[str]:
-        """Have every layer's step compiled when it is first taken; returns the names of those layers.
+        """Have every layer's step, and its readout, compiled when first taken; returns the names of those layers.
 
         One step is compiled, not the loop: an unrolled loop takes minutes. A layer whose solver chooses its own
         steps, or whose coupling is a sparse product, is left as it is.
@@ -119,6 +119,7 @@ class Network(nn.Module):
         for number, layer in enumerate(self.layers):
             if layer.compilable:
                 layer.compile(dynamic=False)
+                layer.readout.compile(dynamic=False)
                 compiled.append(f"layer {number}")
         return compiled
 
