@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 Advance = Callable[[int, Mapping[str, float]], None]
 """Called with what has been done in all, and numbers to show."""
@@ -44,7 +45,7 @@ def duration(seconds: float) -> str:
 def progress(
     what: str, total: int, done: int = 0, limit: Callable[[], float | None] | None = None
 ) -> Iterator[Advance]:
-    """Show how far something is, with the time left.
+    """Show how far something is and the time left; at the end one line stays that says what it took.
 
     Args:
         what: the name of the work.
@@ -53,34 +54,35 @@ def progress(
         limit: seconds that are left at most, where something else than the total may end the work.
     """
     screen = console()
-    if screen.is_terminal:
-        columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TimeRemainingColumn(), TextColumn("{task.fields[numbers]}"),
-        )  # fmt: skip
-        with Progress(*columns, console=screen) as bar:
-            task = bar.add_task(what, total=total, completed=done, numbers="")
-
-            def show(count: int, numbers: Mapping[str, float]) -> None:
-                bar.update(task, completed=count, numbers=_words(numbers))
-
-            yield show
-        return
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(16),
+        TextColumn("{task.fields[told]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        console=screen, transient=True, expand=True,
+    )  # fmt: skip
+    task = bar.add_task(what, total=total, completed=done, told=f"{done}/{total}")
     began = last = time.monotonic()
+    told = ""
 
-    def line(count: int, numbers: Mapping[str, float]) -> None:
-        nonlocal last
+    def show(count: int, numbers: Mapping[str, float]) -> None:
+        nonlocal last, told
         now = time.monotonic()
-        if now - last < _SECONDS_BETWEEN_LINES and count < total:
-            return
-        last = now
         left = (now - began) / max(1, count - done) * (total - count)
         most = limit() if limit is not None else None
-        left = left if most is None else min(left, most)
-        screen.print(f"{what} {count}/{total}, {duration(left)} left, {_words(numbers)}".rstrip(", "), markup=False)
+        remaining = f"{duration(left if most is None else min(left, most))} left"
+        told = _line(f"{count}/{total}", duration(now - began), numbers)
+        if screen.is_terminal:
+            bar.update(task, completed=count, told=_line(f"{count}/{total}", remaining, numbers))
+        elif now - last >= _SECONDS_BETWEEN_LINES and count < total:
+            last = now
+            screen.print(f"{what} {_line(f'{count}/{total}', remaining, numbers)}", markup=False)
 
-    yield line
+    try:
+        with bar if screen.is_terminal else nullcontext():
+            yield show
+    finally:
+        if told:  # nothing was shown of work that was done before
+            screen.print(f"{what} {told}", markup=False)
 
 
-def _words(numbers: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+def _line(count: str, span: str, numbers: Mapping[str, float]) -> str:
+    return ", ".join([count, span, *(f"{name} {value:.4g}" for name, value in numbers.items())])

@@ -117,8 +117,7 @@ class Trainer:
                 index = order(self.seed, self.step, len(data), self.spec.batch_size)
                 loss = self._take_step(data.batch(index), total)
                 self.seconds = before + time.monotonic() - began
-                numbers = {"loss": loss, "samples/s": self.spec.batch_size * (self.step / max(self.seconds, 1e-9))}
-                show(self.step, self._shown(numbers))
+                show(self.step, self._shown(loss))
                 self._log(total)
                 if self.interruption.asked:
                     self.checkpoints.save(self.step, self.state_dict())
@@ -189,9 +188,10 @@ class Trainer:
         self.log.write(self.step, {f"train/{name}": value for name, value in numbers.items()})
         self.window = Window()
 
-    def _shown(self, numbers: dict[str, float]) -> dict[str, float]:
+    def _shown(self, loss: float) -> dict[str, float]:
         means = self.window.means() if self.window.steps else {}
-        return numbers | {name.replace("_", " "): value for name, value in means.items() if name.endswith("accuracy")}
+        told = {name.replace("_", " "): value for name, value in means.items() if name.endswith("accuracy")}
+        return {"loss": loss, **told, "samples/s": self.spec.batch_size * self.step / max(self.seconds, 1e-9)}
 
     def _out_of_time(self) -> bool:
         left = self._seconds_left()
