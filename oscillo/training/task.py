@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
+import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
@@ -39,6 +40,20 @@ class Data(Protocol):
     def batch(self, index: Tensor) -> Batch:
         """The samples at those positions, int64 [sample], on the CPU."""
         ...
+
+
+class TensorData:
+    """A data set of tensors with the leading axis [sample], by name."""
+
+    def __init__(self, **tensors: Tensor) -> None:
+        self.tensors = tensors
+
+    def __len__(self) -> int:
+        return len(next(iter(self.tensors.values())))
+
+    def batch(self, index: Tensor) -> Batch:
+        """The samples at those positions, and `index` itself."""
+        return {"index": index} | {name: values[index] for name, values in self.tensors.items()}
 
 
 class EvaluationSpec(Spec):
@@ -113,26 +128,36 @@ class TaskSpec(ComponentSpec):
 
 
 class Task(ABC):
-    """Brings data, an encoder in front of the network, a head behind it, a loss and measurements."""
+    """Brings data, an encoder in front of the network, a head behind it, a loss and measurements.
+
+    Args:
+        spec: the task's declaration.
+        network: the network's.
+        seed: of the run.
+    """
+
+    def __init__(self, spec: Any, network: NetworkSpec, seed: int) -> None:
+        self.spec, self.network, self.seed = spec, network, seed
 
     @abstractmethod
     def model(self) -> nn.Module:
         """Encoder, network and head, with new weights; the network is its attribute `network`."""
 
-    @abstractmethod
     def example(self, samples: int) -> Batch:
-        """A batch of made-up samples, for planning: of the right shapes, without reading any data."""
+        """A batch for planning, of the right shapes; left out, the first training samples.
 
-    @abstractmethod
-    def prepare(self, report: Report) -> None:
-        """Read or generate the data, saying what takes long.
+        A task whose `prepare` reads or generates data makes samples up here, because planning does without data.
+        """
+        return self.training_data().batch(torch.arange(samples))
+
+    def prepare(self, report: Report) -> None:  # noqa: B027 (a task may have nothing to prepare)
+        """Read or generate the data, saying what takes long; left out, there is nothing to prepare.
 
         Raises:
             ValueError: when data are missing or unusable; the message names file and remedy.
         """
 
-    @abstractmethod
-    def prepare_evaluations(self, report: Report) -> None:
+    def prepare_evaluations(self, report: Report) -> None:  # noqa: B027
         """Read or generate only what evaluations need; `prepare` includes it.
 
         Raises:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
@@ -16,7 +17,10 @@ def save_weights(weights: Mapping[str, Tensor], path: Path, facts: Mapping[str, 
 
     The same weights and facts give the same bytes.
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    # Copies, because the format has no word for tensors that share memory, as tied weights do.
+    tensors = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in weights.items()
+    }
     fresh = path.with_suffix(".new")
     with fresh.open("wb") as file:
         file.write(_with_metadata(save(tensors), facts))

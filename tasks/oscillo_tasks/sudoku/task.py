@@ -210,7 +210,7 @@ class SudokuTask(Task):
     """Trains and scores a network on Sudoku boards."""
 
     def __init__(self, spec: SudokuTaskSpec, network: NetworkSpec, seed: int) -> None:
-        self.spec, self.network, self.seed = spec, network, seed
+        super().__init__(spec, network, seed)
         self._train: BoardData | None = None
         self._evaluations: dict[str, BoardData] = {}
 
