@@ -18,6 +18,7 @@ from oscillo_tasks.sudoku.solver import SHIPPED
 
 import oscillo
 from oscillo.cli import app
+from oscillo.spec import registry
 
 QUICK = """\
 version: 1
@@ -63,6 +64,18 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, surroundings: None) -> Pa
     return folder
 
 
+@pytest.fixture
+def own_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Kinds, modules and paths that a page adds are gone when it ends."""
+    monkeypatch.setattr(registry, "_kinds", {role: dict(kinds) for role, kinds in registry._kinds.items()})
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    modules = set(sys.modules)
+    yield
+    for name in set(sys.modules) - modules:
+        if "." not in name:
+            del sys.modules[name]
+
+
 def runnable(page: Path, *languages: str, slow: bool) -> list[Block]:
     """Blocks of a page that run here and now."""
     return [
@@ -78,7 +91,7 @@ def pages_with(*languages: str, slow: bool) -> list[Any]:
 
 
 @pytest.mark.parametrize("page", pages_with("python", slow=False))
-def test_python_runs_as_written(page: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_runs_as_written(page: Path, checkout: Path, own_world: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(checkout)
     names: dict[str, Any] = {"__name__": "__main__"}
     for block in runnable(page, "python", slow=False):
@@ -87,7 +100,9 @@ def test_python_runs_as_written(page: Path, checkout: Path, monkeypatch: pytest.
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with("bash", slow=True))
-def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_runs_from_top_to_bottom(
+    page: Path, tmp_path: Path, own_world: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(furnished(tmp_path))
     names: dict[str, Any] = {"__name__": "__main__"}
     for block in runnable(page, "python", "bash", slow=True):
@@ -104,7 +119,7 @@ def test_shipped_weights_are_shown_at_work() -> None:
 
 
 def commands(page: Path, program: str) -> list[tuple[int, list[str]]]:
-    """Calls of a program in the shell blocks of a page: line and arguments, up to a pipe or redirection."""
+    """Calls of a program in the shell blocks of a page: line and arguments, up to what the shell does with them."""
     found = []
     for block in blocks(page):
         if block.language != "bash":
@@ -112,7 +127,9 @@ def commands(page: Path, program: str) -> list[tuple[int, list[str]]]:
         for number, line in enumerate(block.code.replace("\\\n", "  ").splitlines(), start=block.line):
             words = shlex.split(line, comments=True)
             if words and words[0] == program:
-                end = next((place for place, word in enumerate(words) if word in ("|", ">", "&&", ";")), len(words))
+                end = next(
+                    (place for place, word in enumerate(words) if word in ("|", "||", ">", "&&", ";")), len(words)
+                )
                 found.append((number, words[1:end]))
     return found
 
