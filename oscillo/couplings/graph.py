@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -206,4 +207,6 @@ class _SparseProduct(torch.autograd.Function):
 
 
 def _csr(rows: Tensor, columns: Tensor, values: Tensor, count: int) -> Tensor:
-    return torch.sparse_csr_tensor(rows, columns, values, (count, count), check_invariants=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(rows, columns, values, (count, count), check_invariants=False)

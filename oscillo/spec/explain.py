@@ -192,7 +192,8 @@ def _explain_role(base: type[ComponentSpec], title: str | None = None, entry: Fi
 
 def _explain_model(model: type[Spec], title: str, entry: FieldInfo | None = None) -> Explanation:
     summary, text = _doc(model)
-    fields = tuple(_field_text(name, info) for name, info in model.model_fields.items() if name != "kind")
+    chosen = {"kind"} if issubclass(model, ComponentSpec) else set()  # the title says it
+    fields = tuple(_field_text(name, info) for name, info in model.model_fields.items() if name not in chosen)
     return Explanation(title, (entry.description if entry else None) or summary, text, fields)
 
 

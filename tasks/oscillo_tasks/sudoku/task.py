@@ -37,8 +37,8 @@ from oscillo_tasks.sudoku.model import SudokuModel
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-AUGMENTATION = 1
-"""Purpose of the draws that move boards about; 0 is the network's."""
+AUGMENTATION = 1_000_000
+"""Purpose of the draws that move boards about; small numbers are those of the network's layers."""
 
 
 class BoardsSpec(Spec):
