@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable
 
 import torch
-
-from oscillo.draws import Draws
-from oscillo.network import NetworkSpec
 from oscillo_tasks.sudoku.model import SudokuModel
+
+from oscillo.network import NetworkSpec
 
 STEPS, SITES, PRODUCT = 16, 81, 1024
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -26,9 +27,9 @@ def test_one_line_stays_that_says_how_far_it_came(screen: Console) -> None:
         for step in range(1, 8):
             show(step, {"loss": 0.5, "samples/s": 1234.5, "board accuracy": 0.25})
     last = written(screen).splitlines()[-1]
-    assert last.endswith("training 7/400, 0 s, loss 0.5, samples/s 1234, board accuracy 0.25")
+    assert re.search(r"training 7/400, \d+ s, loss 0.5, samples/s 1234, board accuracy 0.25$", last)
     if screen.is_terminal:
-        assert "7/400, 0 s left, loss 0.5, samples/s 1234, b" in written(screen)
+        assert re.search(r"7/400, .* left, loss 0.5, samples/s 1234", written(screen))
     else:
         assert len(written(screen).splitlines()) == 1
 

@@ -76,7 +76,6 @@ class BoardsSpec(Spec):
             report(
                 f"  {self.boards} boards with {self.givens[0]}-{self.givens[1]} givens (seed {self.seed}, {self.split})"
             )
-            # In this process: worker processes would import a caller's script anew, and run it if it has no guard.
             with progress("  generating", self.boards) as show:
                 return cached_boards(
                     self.boards, self.givens, self.seed, block=block, split=self.split,

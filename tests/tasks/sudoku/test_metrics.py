@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from oscillo_tasks.sudoku.metrics import board_metrics
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from oscillo_tasks.sudoku import SudokuTask
+from oscillo_tasks.sudoku.boards import BlockShape, generate
 
 import oscillo
 from oscillo.draws import Draws
 from oscillo.experiment import RunFailed
 from oscillo.recording import RunDirectoryError
-from oscillo_tasks.sudoku import SudokuTask
-from oscillo_tasks.sudoku.boards import BlockShape, generate
 
 LAYER = {
     "manifold": {"kind": "sphere", "dimension": 2},

@@ -39,7 +39,6 @@ def cached_boards(
     *,
     block: BlockShape | None = None,
     split: Split = "train",
-    workers: int = 1,
     progress: Progress | None = None,
     cache_dir: str | Path | None = None,
 ) -> Boards:
@@ -51,7 +50,6 @@ def cached_boards(
         seed: 0 or more.
         block: block shape; 3x3 unless given.
         split: which grids to use.
-        workers: processes, when boards have to be made.
         progress: called while boards are made.
         cache_dir: folder of the cache; `default_cache_dir` unless given. A damaged file is made anew, and a folder
             that cannot be written to is left alone, both with a warning.
@@ -68,7 +66,7 @@ def cached_boards(
             return _load(path, count, block)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             warnings.warn(f"{path}: damaged ({error}); its boards are made anew", stacklevel=2)
-    boards = generate(count, givens, seed, block=block, split=split, workers=workers, progress=progress)
+    boards = generate(count, givens, seed, block=block, split=split, progress=progress)
     try:
         _save(path, boards)
     except OSError as error:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,7 +95,6 @@ def generate(
     *,
     block: BlockShape | None = None,
     split: Split = "train",
-    workers: int = 1,
     progress: Progress | None = None,
 ) -> Boards:
     """Make boards with exactly one solution.
@@ -118,12 +112,9 @@ def generate(
     Args:
         count: number of boards.
         givens: fewest and most clues of a board, both included.
-        seed: 0 or more. The same parameters give the same boards, whatever the number of workers.
+        seed: 0 or more. The same parameters give the same boards.
         block: block shape; 3x3 unless given.
         split: which grids to use: `train`, `test` or `hard`. It says nothing about clue counts.
-        workers: processes. Each takes a few seconds to start, so they pay off for hard or very large
-            sets only. With more than one, a script that calls this needs the usual
-            `if __name__ == "__main__"` guard, because they are started by spawning.
         progress: called with (boards done, boards asked for) as parts get ready.
 
     Raises:
@@ -138,39 +129,10 @@ def generate(
     ]
     parts: list[Boards] = []
     done = 0
-    for part in map(_Job.run, jobs) if min(workers, len(jobs)) < 2 else _in_processes(jobs, workers):
+    for job in jobs:
+        part = job.run()
         parts.append(part)
         done += len(part)
         if progress is not None:
             progress(done, count)
     return Boards.concatenate(parts)
-
-
-@contextmanager
-def _interrupts_left_to_the_parent() -> Iterator[None]:
-    """Processes started meanwhile ignore Ctrl-C, from their first moment; the parent is the one to end them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _in_processes(jobs: list[_Job], workers: int) -> Iterator[Boards]:
-    """Results of the jobs in order, made by worker processes that end with this generator."""
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"))
-    with _interrupts_left_to_the_parent():
-        futures = [pool.submit(job.run) for job in jobs]
-    try:
-        for future in futures:
-            yield future.result()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        raise
-    pool.shutdown()
