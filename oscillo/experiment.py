@@ -33,7 +33,7 @@ from oscillo.spec import SpecError, SpecProblem, spec_hash, to_yaml
 from oscillo.summary import show_results
 from oscillo.training import Checkpoints, Interrupted, Interruption, Task, Trainer, evaluate
 from oscillo.training.evaluation import metric_names
-from oscillo.training.hardware import choose_device, missing_for_compiling
+from oscillo.training.hardware import choose_device, missing_for_compiling, return_freed_memory
 from oscillo.training.progress import report
 from oscillo.training.weights import load_weights, save_weights
 
@@ -222,6 +222,7 @@ class _Execution:
         self.directory, self.spec, self.interruption = directory, spec, interruption
         report(f"run {directory.path}")
         self.device = choose_device(spec.device)
+        return_freed_memory()
         if spec.threads:
             torch.set_num_threads(spec.threads)
         torch.manual_seed(spec.seed)

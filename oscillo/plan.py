@@ -18,11 +18,18 @@ from oscillo.training import Task, total_steps
 from oscillo.training.evaluation import EvaluationRecording
 from oscillo.training.hardware import choose_device, missing_for_compiling
 
-_PROCESS_BYTES = 330 * 2**20
-"""Resident memory of a process that has imported all it needs, before it holds anything of the run (measured)."""
+_PROCESS_BYTES = 450 * 2**20
+"""Resident memory of a run before it trains: torch's build for CPUs, all libraries, the boards (measured)."""
 
-_COMPILER_BYTES = 110 * 2**20
-"""What compiling a step adds to it (measured)."""
+_PRODUCT_BYTES = 60 * 2**20
+"""What the matrix products of steps that are not compiled take for themselves (measured)."""
+
+_COMPILER_BYTES = 140 * 2**20
+"""What compiling a step, and running it, takes for itself (measured)."""
+
+_HOLES = 1.6
+"""Resident over used bytes when steps run uncompiled on a CPU: their many tensors of different size and life leave
+holes in the C library's heap, which are not given back (measured: 1.5 to 1.7; compiled steps leave none to speak of)."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,7 @@ def make_plan(spec: RunSpec) -> Plan:
     ]  # fmt: skip
     forward, one_step = _operations(task, model)
     batch = spec.training.batch_size
-    kept = int(batch * kept_bytes(spec, compiled=any(compiled)))
+    kept, working = (int(batch * count) for count in kept_bytes(spec, compiled=any(compiled)))
     notes = [] if lacking is None else [f"steps run uncompiled: {lacking}"]
     absent = [where for where, _ in spec.task.missing()]
     notes += [f"not counted, because it is not there: {'.'.join(map(str, ('task', *where)))}" for where in absent]
@@ -117,7 +124,7 @@ def make_plan(spec: RunSpec) -> Plan:
     return Plan(
         spec.name, layers, sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         one_step, 3 * forward * batch, total_steps(spec.training, spec.task.training_samples or 0),
-        _memory(spec, model, kept, device, any(compiled)), kept, recording_bytes(spec), str(device), notes,
+        _memory(spec, model, kept, working, device, any(compiled)), kept, recording_bytes(spec), str(device), notes,
     )  # fmt: skip
 
 
@@ -135,8 +142,8 @@ def recording_bytes(spec: RunSpec) -> int:
     return total
 
 
-def kept_bytes(spec: RunSpec, *, compiled: bool) -> float:
-    """Bytes per sample that the forward pass of training keeps for the backward pass.
+def kept_bytes(spec: RunSpec, *, compiled: bool) -> tuple[float, float]:
+    """Bytes per sample that the forward pass of training keeps for the backward pass, and those of one step.
 
     Measured on two samples and on networks of two and of three steps, from which the cost of a step follows. A
     compiled step keeps less than an uncompiled one: the compiler's choice is made without its code generation.
@@ -147,22 +154,26 @@ def kept_bytes(spec: RunSpec, *, compiled: bool) -> float:
     steps = max(_declared_steps(spec.network))
     every = spec.training.recompute_every
     if not every:
-        return fixed + steps * per_step
+        return fixed + steps * per_step, per_step
+    # Steps and readouts are computed again, one segment or readout at a time; what is kept of them is where they start.
+    outside = _kept(spec, 2, compiled=compiled, recompute_every=1)
     shapes = [layer.shape(spec.sites) for layer in spec.network.layers]
     state = 4 * sum(shape.channels * shape.positions for shape in shapes)
-    return fixed + min(every, steps) * per_step + (steps + every - 1) // every * state
+    starts = (steps + every - 1) // every + 1
+    return outside + starts * state + max(fixed - outside, min(every, steps) * per_step), per_step
 
 
-def _kept(spec: RunSpec, steps: int, *, compiled: bool, samples: int = 2) -> float:
-    """Bytes per sample kept with that many steps in the layers that take more than one."""
+def _kept(spec: RunSpec, steps: int, *, compiled: bool, recompute_every: int = 0, samples: int = 2) -> float:
+    """Bytes per sample kept with that many steps in the layers that take more than one.
+
+    With `recompute_every` the states that steps start from are not among them.
+    """
     torch.manual_seed(spec.seed)
     network = spec.network.model_copy(update={"layers": [_with_steps(layer, steps) for layer in spec.network.layers]})
     task = spec.task.build(network, spec.seed)
     model = task.model()
     if compiled:
-        for layer in model.network.layers:  # pyright: ignore[reportAttributeAccessIssue, reportGeneralTypeIssues]
-            if layer.compilable:
-                layer.compile(dynamic=False, backend="aot_eager_decomp_partition")
+        model.network.compile_steps("aot_eager_decomp_partition")  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
     own = {value.untyped_storage().data_ptr() for value in [*model.parameters(), *model.buffers()]}
     kept: dict[int, int] = {}
 
@@ -174,7 +185,7 @@ def _kept(spec: RunSpec, steps: int, *, compiled: bool, samples: int = 2) -> flo
 
     batch = task.example(samples)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
-        losses, _ = task.loss(model, batch, Draws(spec.seed, batch["index"]))
+        losses, _ = task.loss(model, batch, Draws(spec.seed, batch["index"]), recompute_every=recompute_every)
     # The graph, and with it everything kept, must live until here: freed storage would be counted twice.
     assert losses.grad_fn is not None
     return sum(kept.values()) / samples
@@ -208,17 +219,16 @@ def _operations(task: Task, model: nn.Module) -> tuple[float, float]:
     return count(None), count(2) - count(1)
 
 
-def _memory(spec: RunSpec, model: nn.Module, kept: int, device: torch.device, compiled: bool) -> int:
+def _memory(spec: RunSpec, model: nn.Module, kept: int, working: int, device: torch.device, compiled: bool) -> int:
     """Peak bytes of training: process, weights with their gradients, moments and average, and what is kept."""
     weights = sum(weight.numel() * weight.element_size() for weight in model.parameters())
     copies = 4 + (1 if spec.training.ema else 0)
-    # While a step runs backward it holds about as much again as it kept of that one step.
-    steps = (
-        max(1, *_declared_steps(spec.network)) if not spec.training.recompute_every else spec.training.recompute_every
-    )
-    working = kept // max(1, steps)
-    process = _PROCESS_BYTES + (_COMPILER_BYTES if compiled else 0)
-    return kept + working + copies * weights + (process if device.type == "cpu" else 0)
+    # While a step runs backward it holds about as much again as was kept of it.
+    used = kept + working
+    if device.type != "cpu":
+        return used + copies * weights
+    own, holes = (_COMPILER_BYTES, 1.0) if compiled else (_PRODUCT_BYTES, _HOLES)
+    return _PROCESS_BYTES + own + int(holes * used) + copies * weights
 
 
 def _shape(shape: StateShape) -> str:

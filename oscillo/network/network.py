@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from oscillo.draws import Draws
 from oscillo.integrators.loop import Measures, advance
@@ -107,7 +108,7 @@ class Network(nn.Module):
         """Shape of one sample's state in each layer, on the grid the network was built for."""
         return [layer.shape for layer in self.layers]
 
-    def compile_steps(self) -> list[str]:
+    def compile_steps(self, backend: str = "inductor") -> list[str]:
         """Have every layer's step, and its readout, compiled when first taken; returns the names of those layers.
 
         One step is compiled, not the loop: an unrolled loop takes minutes. A layer whose solver chooses its own
@@ -118,8 +119,8 @@ class Network(nn.Module):
         compiled = []
         for number, layer in enumerate(self.layers):
             if layer.compilable:
-                layer.compile(dynamic=False)
-                layer.readout.compile(dynamic=False)
+                layer.compile(dynamic=False, backend=backend)
+                layer.readout.compile(dynamic=False, backend=backend)
                 compiled.append(f"layer {number}")
         return compiled
 
@@ -146,7 +147,8 @@ class Network(nn.Module):
             steps: steps to take in place of the declared ones, for all layers or one by one.
             draws: key of the random initial states; left out, seed 0 and the position in the batch.
             observe: told every state and its measures; see `oscillo.integrators.loop`.
-            recompute_every: gradient checkpointing, in steps; see `oscillo.integrators.loop.advance`.
+            recompute_every: gradient checkpointing, in steps; see `oscillo.integrators.loop.advance`. Readouts are
+                computed again as well.
 
         Raises:
             ValueError: when features do not have the first layer's channels.
@@ -164,7 +166,7 @@ class Network(nn.Module):
                 steps=count, dt=layer.dt, observe=watch, recompute_every=recompute_every,
             )  # fmt: skip
             states.append(state)
-            features = layer.readout(state["x"])
+            features = _recomputed(layer.readout, state["x"]) if recompute_every else layer.readout(state["x"])
         return NetworkOutput(features, states)
 
     @staticmethod
@@ -179,6 +181,11 @@ class Network(nn.Module):
             return states[-1]["x"].flatten(-2).unflatten(-1, (layer.shape.components, layer.shape.oscillators))
         normals = draws.normal(tuple(arriving.shape[1:]), purpose=number)
         return layer.spread(normals.to(arriving.dtype))
+
+
+def _recomputed(readout: nn.Module, x: Tensor) -> Tensor:
+    """The readout, of whose intermediate results none is kept for the backward pass."""
+    return checkpoint(readout, x, use_reentrant=False)  # pyright: ignore[reportReturnType]
 
 
 def _of_layer(observe: NetworkObserver, number: int) -> Callable[[int, State, Measures], None]:

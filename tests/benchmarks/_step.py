@@ -67,7 +67,7 @@ def measure(name: str, channels: int, batch: int, rounds: int) -> None:
     flops = 8 * channels**2 * SITES * STEPS * batch
     train_ratio, infer_ratio = 3 * flops / medians["train"] / rate, flops / medians["infer"] / rate
     print(
-        f"{channels} channels, batch {batch}, {torch.get_num_threads()} threads: training step {medians['train']:.3f} s,"
+        f"{channels} channels, batch {batch}, {torch.get_num_threads()} threads: training {medians['train']:.3f} s,"
         f" inference {medians['infer']:.3f} s, product rate {rate / 1e9:.0f} GFLOP/s;"
         f" first training step {first_train:.1f} s and first inference {first_infer:.1f} s (with compilation)"
     )

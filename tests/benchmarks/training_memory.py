@@ -10,6 +10,8 @@ ONE = """
 import resource, sys, torch
 sys.path.insert(0, {folder!r})
 from _step import sudoku_model
+from oscillo.training.hardware import return_freed_memory
+return_freed_memory()
 model = sudoku_model(512)
 model.network.compile_steps()
 puzzles = torch.randint(0, 10, (100, 9, 9))
