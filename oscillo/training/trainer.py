@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -217,5 +218,10 @@ def order(seed: int, step: int, samples: int, batch_size: int) -> Tensor:
     """Positions of the samples of an optimiser step: each epoch is a permutation keyed by seed and epoch."""
     per_epoch = max(1, samples // batch_size)
     epoch, batch = divmod(step, per_epoch)
+    return _permutation(seed, epoch, samples)[batch * batch_size : (batch + 1) * batch_size]
+
+
+@lru_cache(maxsize=1)
+def _permutation(seed: int, epoch: int, samples: int) -> Tensor:
     generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) & 0x7FFFFFFFFFFFFFFF)
-    return torch.randperm(samples, generator=generator)[batch * batch_size : (batch + 1) * batch_size]
+    return torch.randperm(samples, generator=generator)
