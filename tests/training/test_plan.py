@@ -6,12 +6,12 @@ import sys
 
 import pytest
 import torch
+from oscillo_tasks.sudoku import task as sudoku_task
 from small_runs import run_small, small
 
 import oscillo
 from oscillo.draws import Draws
 from oscillo.plan import kept_bytes, make_plan, recording_bytes
-from oscillo_tasks.sudoku import task as sudoku_task
 
 
 def held_for_the_backward_pass(spec, samples):

@@ -173,7 +173,7 @@ def test_two_evaluations_of_one_name_are_refused():
             "task.evaluations.1.givens", "reaches 4 clues",
         ),
         ({"block": [4, 4]}, "task.block", "do not make a board"),
-        ({"evaluations": [{"name": "id", "givens": [6, 8], "split": "exam"}]}, "task.evaluations.0.split", "not 'exam'"),
+        ({"evaluations": [{"name": "id", "split": "exam"}]}, "task.evaluations.0.split", "not 'exam'"),
         ({"train": {"boards": 0}}, "task.train.boards", "1"),
     ],
 )  # fmt: skip
