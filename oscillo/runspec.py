@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -92,20 +93,30 @@ def read_spec(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Ite
 
     Args:
         source: path of a YAML file, or the same as nested mappings.
-        overrides: changes such as `training.epochs=5`; for a file only.
+        overrides: changes such as `training.epochs=5`.
 
     Raises:
         SpecError: with everything that is wrong, each with its place.
     """
     if isinstance(source, Mapping):
-        document = Document.from_mapping(source)
+        document = Document.from_mapping(source, overrides=overrides)
     else:
         document = read_document(source, overrides)
     plugins = load_plugins(document)
     spec = validate(RunSpec, document)
-    if problems := spec.problems():
+    if problems := [*_same_names(plugins), *spec.problems()]:
         raise SpecError.at(document, problems)
     return LoadedSpec(spec, document, plugins)
+
+
+def _same_names(plugins: Sequence[PluginFile]) -> list[SpecProblem]:
+    """Plugins that a run could not keep copies of side by side."""
+    files: dict[str, Path] = {}
+    return [
+        SpecProblem(("plugins", number), f"{plugin.file} and {files[plugin.file.name]} have one name; rename one")
+        for number, plugin in enumerate(plugins)
+        if files.setdefault(plugin.file.name, plugin.file) != plugin.file
+    ]
 
 
 def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable[str] = ()) -> RunSpec:
@@ -113,7 +124,7 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
 
     Args:
         source: path of a YAML file, or the same as nested mappings.
-        overrides: changes such as `training.epochs=5`; for a file only.
+        overrides: changes such as `training.epochs=5`.
 
     Raises:
         SpecError: with everything that is wrong, each with its place.

@@ -80,9 +80,9 @@ class EvaluationRecording:
         """Whether anything along the steps is kept."""
         return bool(self.states) or any(self.has_energy)
 
-    def observer(self) -> TrajectoryObserver:
-        """A fresh observer for a batch."""
-        return TrajectoryObserver(self.states, self.state_steps, self.energy_steps)
+    def observer(self, first: int) -> TrajectoryObserver:
+        """A fresh observer for the batch behind the first so many samples."""
+        return TrajectoryObserver(max(0, self.states - first), self.state_steps, self.energy_steps)
 
     def groups(self) -> list[GroupDeclaration]:
         """All groups of arrays the evaluation fills."""
@@ -194,7 +194,7 @@ def _predict(
     """Results of the real samples of one batch, recorded where that is wanted."""
     device = next(model.parameters()).device
     here = {name: value.to(device) for name, value in batch.items()}
-    observer = record.observer() if record is not None and record.observes else None
+    observer = record.observer(first) if record is not None and record.observes else None
     with precision_context(precision, device):
         results = task.predict(
             model, here, Draws(seed, here["index"]), steps=evaluation.steps, observe=observer,
@@ -203,7 +203,7 @@ def _predict(
     results = {name: value[:real] for name, value in results.items()}
     if record is not None and recorder is not None:
         only = {name: value[:real] for name, value in batch.items()}
-        record.write(recorder, first, only, observer or record.observer(), results)
+        record.write(recorder, first, only, observer or record.observer(first), results)
     return results
 
 
