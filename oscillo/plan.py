@@ -29,7 +29,8 @@ _COMPILER_BYTES = 140 * 2**20
 
 _HOLES = 1.6
 """Resident over used bytes when steps run uncompiled on a CPU: their many tensors of different size and life leave
-holes in the C library's heap, which are not given back (measured: 1.5 to 1.7; compiled steps leave none to speak of)."""
+holes in the C library's heap, which are not given back (measured: 1.5 to 1.7;
+compiled steps leave none to speak of)."""
 
 
 @dataclass(frozen=True)
