@@ -131,7 +131,8 @@ def _finding(panels: Sequence[EnergyPanel], groups: tuple[str, str]) -> str:
     """How often the first group's sample is the lower one of a pair, in every evaluation that has pairs."""
     shares = [f"{percent(panel.separation)} ({panel.name})" for panel in panels if np.isfinite(panel.separation)]
     if shares:
-        comparison = f"{groups[0].capitalize()} end with less energy than {groups[1]}"
-        return f"{comparison}\nin this share of pairs: {', '.join(shares)}"
+        # No claim which way it goes: below a half, the second group is the lower one.
+        comparison = f"Share of pairs in which {groups[0]} end with less energy than {groups[1]}"
+        return f"{comparison}\n(other differences between the groups count in): {', '.join(shares)}"
     ends = [f"{np.median(panel.energy.isel(step=-1)):.4g} ({panel.name})" for panel in panels]
     return f"Median energy after the last step: {', '.join(ends)}"

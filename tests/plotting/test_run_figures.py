@@ -127,7 +127,10 @@ def test_energy_medians_and_finding() -> None:
     np.testing.assert_allclose(lines["right boards, n = 3"], np.median(shown.energy[:3], axis=0))
     np.testing.assert_allclose(lines["wrong boards, n = 2"], np.median(shown.energy[3:], axis=0))
     assert shown.separation == 1
-    assert title(figure) == "Right boards end with less energy than wrong boards in this share of pairs: 100 % (hard)"
+    assert title(figure) == (
+        "Share of pairs in which right boards end with less energy than wrong boards "
+        "(other differences between the groups count in): 100 % (hard)"
+    )
 
 
 def test_energy_of_one_group_alone(tmp_path: Path) -> None:
