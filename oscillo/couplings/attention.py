@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from oscillo.couplings.base import Coupling, CouplingSpec
+from oscillo.couplings.compiled_products import attend, linear
 from oscillo.layout import StateShape, tokens
 from oscillo.spec import register
 
@@ -123,14 +124,14 @@ class Attention(Coupling):
         """Field at each site, [sample, *sites, component, oscillator]."""
         x = tokens(neighbours)
         samples, positions, channels = x.shape
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, channels // self.heads)).unbind(2)
+        q, k, v = linear(x, self.qkv).unflatten(-1, (3, self.heads, channels // self.heads)).unbind(2)
         blocks = None if self.position is None else self.position.on_grid(tuple(neighbours.shape[1:-2]))
         if blocks is not None:
             q, k, v = (self._turn(block, vectors) for block, vectors in zip(blocks[:3], (q, k, v), strict=True))
-        o = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2)
+        o = attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2)
         if blocks is not None:
             o = self._turn(blocks[3], o)
-        y = self.out(o.reshape(samples, positions, channels))
+        y = linear(o.reshape(samples, positions, channels), self.out)
         return y.view(neighbours.shape)
 
     def _turn(self, blocks: Tensor, vectors: Tensor) -> Tensor:
