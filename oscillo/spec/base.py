@@ -6,7 +6,7 @@ from types import NoneType, UnionType
 from typing import Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 
 class Spec(BaseModel):
@@ -18,10 +18,13 @@ class Spec(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse `heads: true`, which pydantic would read as 1."""
-        if isinstance(value, bool) and info.field_name and _is_number(cls.model_fields[info.field_name].annotation):
+    def _truths_are_true_or_false(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `heads: true`, which pydantic would read as 1, and `learn: yes`, which it would read as true."""
+        takes = _alternatives(cls.model_fields[info.field_name].annotation) if info.field_name else set()
+        if isinstance(value, bool) and takes and takes <= {int, float}:
             raise PydanticCustomError("number_from_bool", "takes a number, not {given}", {"given": str(value).lower()})
+        if not isinstance(value, bool | NoneType) and takes == {bool}:
+            raise PydanticKnownError("bool_type")
         return value
 
 
@@ -36,7 +39,7 @@ class ComponentSpec(Spec):
     """The word that names the role in messages and listings, such as "coupling"."""
 
 
-def _is_number(annotation: Any) -> bool:
+def _alternatives(annotation: Any) -> set[Any]:
+    """The types that an annotation allows, without null."""
     is_union = get_origin(annotation) in (Union, UnionType)
-    alternatives = set(get_args(annotation) if is_union else (annotation,)) - {NoneType}
-    return bool(alternatives) and alternatives <= {int, float}
+    return set(get_args(annotation) if is_union else (annotation,)) - {NoneType}

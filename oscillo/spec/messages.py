@@ -40,6 +40,13 @@ _BOUNDS = {
 }
 
 
+_TRUTHS = {
+    **dict.fromkeys(("yes", "on", "y", "true"), "true"),
+    **dict.fromkeys(("no", "off", "n", "false"), "false"),
+}
+"""Words that YAML 1.1 read as booleans (or that are ones without their quotes), and what to write for them."""
+
+
 def expected(error: Mapping[str, Any]) -> str | None:
     """What a value of the right type would have been; None when the error is not about its type."""
     kind = error["type"]
@@ -56,8 +63,11 @@ def mismatch(errors: list[Mapping[str, Any]]) -> tuple[str, str | None]:
     """Message and suggestion for a value that fits none of the types it might have had."""
     given = errors[0]["input"]
     wanted = list(dict.fromkeys(filter(None, map(expected, errors))))
+    told = f"takes {' or '.join(wanted)}, not {show(given)}"
+    if _MISMATCH["bool"] in wanted and isinstance(given, str) and given.lower() in _TRUTHS:
+        return told, f"{show(given)} is a text in YAML 1.2: write `{_TRUTHS[given.lower()]}`"
     words = [word for text in wanted for word in re.findall(r"`([^`{]*)`", text)]
-    return f"takes {' or '.join(wanted)}, not {show(given)}", nearest(given, words)
+    return told, nearest(given, words)
 
 
 def message(error: Mapping[str, Any]) -> tuple[str, str | None]:

@@ -74,7 +74,7 @@ class OneOf:
         role, known = self.role.role, sorted(_kinds.get(self.role.role, {}))
         words: dict[str, Any] = {"role": role, "known": ", ".join(known) or "none"}
         if not isinstance(value, Mapping):
-            words["example"] = "{kind: %s}" % (known[0] if known else "...")
+            words["example"] = self._example(value)
             return PydanticCustomError(
                 "component_type", "takes a {role}: a mapping with a `kind`, such as `{example}`", words
             )
@@ -87,6 +87,19 @@ class OneOf:
         return PydanticCustomError(
             "component_kind_unknown", "there is no {role} of kind {kind} (known: {known}){broken}", words
         )
+
+    def _example(self, value: Any) -> str:
+        """A mapping for this field: of the kind that a bare word names, or of one that needs no other field."""
+        needs = {
+            kind: [name for name, field in spec.model_fields.items() if field.is_required()]
+            for kind, spec in registered(self.role.role)[self.role.role].items()
+        }
+        if not needs:
+            return "{kind: ...}"
+        named = get_close_matches(value, needs, n=1) if isinstance(value, str) else []
+        kind = named[0] if named else min(needs, key=lambda kind: (len(needs[kind]), kind != self.default))
+        fields = "".join(f", {name}: ..." for name in needs[kind])
+        return f"{{kind: {kind}{fields}}}"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         serialize = core_schema.plain_serializer_function_ser_schema(lambda spec: spec.model_dump(mode="json"))

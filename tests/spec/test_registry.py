@@ -7,6 +7,8 @@ from pydantic import ValidationError
 from sample_spec import BondSpec, HeadsBondSpec, LayerSpec
 
 from oscillo.spec import ComponentSpec, register, registered
+from oscillo.spec.source import Source
+from oscillo.spec.yaml_text import parse_yaml
 
 
 def test_kinds_are_listed_by_role_in_order():
@@ -29,6 +31,14 @@ def test_a_kind_needs_a_role_and_a_word(body):
     made = type("Made", (ComponentSpec,), {"__annotations__": annotations, "__module__": __name__, **body})
     with pytest.raises(TypeError, match="needs a role"):
         register(made)
+
+
+@pytest.mark.parametrize("given", ["heads", "head", "nothing like it", 3, None, ["heads"]])
+def test_the_example_of_a_message_is_a_good_value(given):
+    with pytest.raises(ValidationError) as refusal:
+        LayerSpec(channels=8, bond=given)
+    example = refusal.value.errors()[0]["ctx"]["example"]
+    assert LayerSpec(channels=8, bond=parse_yaml(Source("example"), example).plain).bond == HeadsBondSpec()
 
 
 def test_declarations_are_immutable_and_closed():

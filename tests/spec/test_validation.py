@@ -68,6 +68,9 @@ def test_five_mistakes_give_five_located_messages(write):
          "layers.0.bond: a bond needs a `kind` (known: heads, spring, sum)"),
         ("layers: [{channels: 8, bond: heads}]", "2:30",
          "layers.0.bond: takes a bond such as `{kind: heads}`, not 'heads'"),
+        ("layers: [{channels: 8, bond: sprin}]", "2:30",
+         "layers.0.bond: takes a bond such as `{kind: spring, strength: ...}`, not 'sprin'"),
+        ("layers: [{channels: 8, bond: 3}]", "2:30", "layers.0.bond: takes a bond such as `{kind: heads}`, not 3"),
         ("layers: [{channels: 8, bond: {kind: 3}}]", "2:37",
          "layers.0.bond.kind: there is no bond of kind 3 (known: heads, spring, sum)"),
         ("layers: [{channels: 8, bond: {kind: spring}}]", "2:30", "layers.0.bond: needs `strength` (number)"),
@@ -84,6 +87,12 @@ def test_five_mistakes_give_five_located_messages(write):
         ("givens: [1]", "2:9", "givens: needs 2 items, has 1"),
         ("givens: [1, x]", "2:13", "givens.1: takes an integer, not 'x'"),
         ("learn: [yes]", "2:8", "learn: takes true or false, not ['yes']"),
+        ("learn: yes", "2:8", "learn: takes true or false, not 'yes'; 'yes' is a text in YAML 1.2: write `true`"),
+        ("learn: Off", "2:8", "learn: takes true or false, not 'Off'; 'Off' is a text in YAML 1.2: write `false`"),
+        ("learn: 'true'", "2:8",
+         "learn: takes true or false, not 'true'; 'true' is a text in YAML 1.2: write `true`"),
+        ("learn: 1", "2:8", "learn: takes true or false, not 1"),
+        ("learn:", "2:1", "learn: takes true or false, not null"),
         ("rate: 0", "2:7", "rate: must be greater than 0, not 0"),
         ("rate:", "2:1", "rate: takes a number, not null"),
         ("name: 3", "2:7", "name: takes text, not 3"),
@@ -134,9 +143,8 @@ def test_keys_left_from_another_kind_say_who_chose_the_kind(write):
 
 
 def test_a_good_document_becomes_a_declaration(write):
-    text = (
-        "version: 1\nlayers: [{channels: 8, bond: {kind: sum, terms: [{kind: heads}]}, tied: {heads: 2}}]\nlearn: no\n"
-    )
+    layer = "{channels: 8, bond: {kind: sum, terms: [{kind: heads}]}, tied: {heads: 2}}"
+    text = f"version: 1\nlayers: [{layer}]\nlearn: false\n"
     spec = validate(RootSpec, read_document(write("a.yaml", text), ["rate=1e-5"]))
     assert spec.layers[0].bond == SumBondSpec(terms=[HeadsBondSpec()])
     assert spec.layers[0].tied == HeadsBondSpec(heads=2) and spec.rate == 1e-5 and spec.learn is False
