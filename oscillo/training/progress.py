@@ -47,6 +47,8 @@ def progress(
 ) -> Iterator[Advance]:
     """Show how far something is and the time left; at the end one line stays that says what it took.
 
+    The time left follows from the pace since the first report: what is done first is compiled while it is done.
+
     Args:
         what: the name of the work.
         total: what there is to do.
@@ -61,14 +63,17 @@ def progress(
     )  # fmt: skip
     task = bar.add_task(what, total=total, completed=done, told=f"{done}/{total}")
     began = last = time.monotonic()
+    first: tuple[float, int] | None = None
     told = ""
 
     def show(count: int, numbers: Mapping[str, float]) -> None:
-        nonlocal last, told
+        nonlocal first, last, told
         now = time.monotonic()
-        left = (now - began) / max(1, count - done) * (total - count)
-        most = limit() if limit is not None else None
-        remaining = f"{duration(left if most is None else min(left, most))} left"
+        since, before = first = first or (now, count)
+        spans = [(now - since) / (count - before) * (total - count)] if count > before else []
+        if limit is not None and (most := limit()) is not None:
+            spans.append(most)
+        remaining = f"{duration(min(spans))} left" if spans else ""
         told = _line(f"{count}/{total}", duration(now - began), numbers)
         if screen.is_terminal:
             bar.update(task, completed=count, told=_line(f"{count}/{total}", remaining, numbers))
@@ -85,4 +90,4 @@ def progress(
 
 
 def _line(count: str, span: str, numbers: Mapping[str, float]) -> str:
-    return ", ".join([count, span, *(f"{name} {value:.4g}" for name, value in numbers.items())])
+    return ", ".join(filter(None, [count, span, *(f"{name} {value:.4g}" for name, value in numbers.items())]))
