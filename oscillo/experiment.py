@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import nn
 
 from oscillo.network import Network
 from oscillo.plan import recording_bytes
+from oscillo.preparation import WEIGHTS, Preparation, require, weights_of
 from oscillo.recording import (
     MetricsLog,
     RecordingError,
@@ -22,33 +23,31 @@ from oscillo.recording import (
     RunDirectory,
     RunDirectoryError,
     TrajectoryStore,
+    check_room,
     open_run,
     provenance,
     read_metrics,
     truncate_after,
 )
 from oscillo.recording.run_directory import State
-from oscillo.runspec import LoadedSpec, RunSpec, read_spec
-from oscillo.spec import SpecError, SpecProblem, spec_hash, to_yaml
+from oscillo.runspec import LoadedSpec, read_spec
+from oscillo.spec import SpecError, spec_hash, to_yaml
 from oscillo.summary import show_results
-from oscillo.training import Checkpoints, Interrupted, Interruption, Task, Trainer, evaluate
+from oscillo.training import Checkpoints, Interrupted, Interruption, Trainer, evaluate
 from oscillo.training.evaluation import metric_names
-from oscillo.training.hardware import choose_device, missing_for_compiling, return_freed_memory
 from oscillo.training.progress import report
 from oscillo.training.weights import load_weights, save_weights
 
-WEIGHTS = "weights.safetensors"
-
 
 class RunFailed(RuntimeError):
-    """A run ended before its end; `run.json` has the reason, and what was committed is intact.
+    """A run could not begin, or ended before its end; then `run.json` has the reason, and what was committed is intact.
 
     Attributes:
-        path: the run.
-        exit_code: 2 when it could not even begin (unusable data, weights that do not fit, no such device), else 1.
+        path: the run; None when it could not begin, and none was made.
+        exit_code: 2 when nothing has run (unusable data, a damaged checkpoint), else 1.
     """
 
-    def __init__(self, path: Path, reason: str, exit_code: int = 1) -> None:
+    def __init__(self, path: Path | None, reason: str, exit_code: int = 1) -> None:
         super().__init__(reason)
         self.path, self.exit_code = path, exit_code
 
@@ -74,31 +73,39 @@ def run(
 
     Args:
         spec: path of a YAML file, the same as nested mappings, or a spec that was read.
-        overrides: changes such as `training.epochs=5`.
+        overrides: changes such as `training.batch_size=50`.
         runs: folder of all runs; the new one is `<runs>/<name>/<id>`.
 
     Returns:
         The run, as `open_run` gives it.
 
     Raises:
-        SpecError: when the spec is wrong; nothing has run.
-        RunDirectoryError: when the folder cannot be written; nothing has run.
-        RunFailed: when the run ended early, with its path.
-        RunInterrupted: after Ctrl-C or SIGTERM, with its path; `resume` goes on.
+        SpecError: when the spec is wrong, or asks for files, weights or a device that are not here.
+        RunDirectoryError: when the folder cannot be written.
+        RunFailed: when data are unusable, and no run was made; or when the run ended early, with its path.
+        RunInterrupted: after Ctrl-C or SIGTERM, with the run's path; `resume` goes on. While weights and data are
+            still prepared there is no run, and Ctrl-C is a KeyboardInterrupt as anywhere.
     """
     loaded = spec if isinstance(spec, LoadedSpec) else read_spec(spec, overrides)
-    return _execute(_new_directory(loaded, Path(runs)), loaded.spec)
+    return _begin(loaded, Path(runs))
 
 
 def resume(path: str | os.PathLike[str]) -> Run:
     """Go on with a run that was interrupted or killed, as if it had not been.
 
     Raises:
+        SpecError: when its spec asks for files or a device that are not here any more; the run stays as it was.
         RunDirectoryError: when the path is not a run, or another process has it.
         RunFailed, RunInterrupted: as `run`.
     """
     directory = RunDirectory.open(Path(path))
-    return _execute(directory, _own_spec(directory).spec)
+    loaded = _own_spec(directory)
+    with directory.locked():
+        weights, checkpoints = _trained_weights(directory), _checkpoints(directory, loaded)
+        require(loaded, trained=weights is not None, begun=bool(checkpoints.files()))
+        with _refusing(directory.path):
+            ready = Preparation(loaded, weights=weights, checkpoints=checkpoints)
+        return _execute(directory, ready, checkpoints)
 
 
 def reevaluate(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, only: Iterable[str] = ()) -> Run:
@@ -117,17 +124,13 @@ def reevaluate(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, o
         RunFailed, RunInterrupted: as `run`.
     """
     trained = RunDirectory.open(Path(path))
-    weights = trained.path / WEIGHTS
-    if not weights.is_file():
-        raise RunDirectoryError(
-            f"{path} has no {WEIGHTS}: its training has not ended (state: {trained.state}); oscillo resume {path}"
-        )
+    weights = weights_of(trained)
     loaded = _own_spec(trained, [*overrides, *_only(trained, tuple(only))])
     parent = trained.path.resolve()
     runs = parent.parents[1]
     if runs.is_relative_to(Path.cwd()):
         runs = runs.relative_to(Path.cwd())
-    return _execute(_new_directory(loaded, runs, parent=str(parent)), loaded.spec)
+    return _begin(loaded, runs, weights, parent=str(parent))
 
 
 def _only(directory: RunDirectory, names: tuple[str, ...]) -> list[str]:
@@ -145,50 +148,59 @@ def _own_spec(directory: RunDirectory, overrides: Iterable[str] = ()) -> LoadedS
     return read_spec(directory.spec, overrides)
 
 
-def _new_directory(loaded: LoadedSpec, runs: Path, **facts: Any) -> RunDirectory:
+def _trained_weights(directory: RunDirectory) -> Path | None:
+    """File of the weights when nothing is left to train; an evaluation that was killed early has only its parent's."""
+    if (own := directory.path / WEIGHTS).is_file():
+        return own
+    parent = directory.record().get("parent")
+    return weights_of(RunDirectory.open(parent)) if parent else None
+
+
+def _checkpoints(directory: RunDirectory, loaded: LoadedSpec) -> Checkpoints:
+    return Checkpoints(directory.checkpoints, loaded.spec.training.keep_checkpoints)
+
+
+def _begin(loaded: LoadedSpec, runs: Path, weights: Path | None = None, **facts: Any) -> Run:
+    """Make a run when all it needs is there, and execute it; with weights it only evaluates."""
+    require(loaded, trained=weights is not None)
+    with _refusing():
+        check_room(runs, recording_bytes(loaded.spec))
+        ready = Preparation(loaded, weights=weights)
+    directory = _new_directory(loaded, ready.device, runs, **facts)
+    with directory.locked():
+        return _execute(directory, ready, _checkpoints(directory, loaded))
+
+
+def _new_directory(loaded: LoadedSpec, device: torch.device, runs: Path, **facts: Any) -> RunDirectory:
     """The folder of a new run; its spec names the copies of the plugins that it keeps."""
-    spec = loaded.spec
-    if missing := _missing(spec, trained="parent" in facts):
-        raise SpecError.at(loaded.document, missing)
     copies = [f"spec.src/{plugin.file.name}" for plugin in loaded.plugins]
-    text = to_yaml(spec.model_copy(update={"plugins": copies}))
-    device, expected = _foreseen(spec)
+    spec = loaded.spec.model_copy(update={"plugins": copies})
+    text = to_yaml(spec)
     origin = provenance(
-        spec_yaml=text, seed=spec.seed, device=str(device), plugins=[plugin.file for plugin in loaded.plugins]
-    )
-    return RunDirectory.create(
-        runs, spec.name, spec_yaml=text, sources=loaded.sources, provenance={**origin, **facts},
-        bytes_expected=expected,
+        spec_yaml=text, spec_sha256=spec_hash(spec), seed=spec.seed, device=str(device),
+        plugins=[plugin.file for plugin in loaded.plugins],
     )  # fmt: skip
+    return RunDirectory.create(runs, spec.name, spec_yaml=text, sources=loaded.sources, provenance={**origin, **facts})
 
 
-def _missing(spec: RunSpec, *, trained: bool) -> list[SpecProblem]:
-    """Files that the run needs and that are not there; one that is trained already needs fewer."""
-    found = [SpecProblem(("task", *place), text) for place, text in spec.task.missing(training=not trained)]
-    start = spec.training.start
-    if not trained and start not in ("scratch", "shipped") and not Path(start).is_file():
-        text = f"there is no file {start} (from {Path.cwd()}); take `scratch`, `shipped` or a .safetensors file"
-        found.append(SpecProblem(("training", "start"), text))
-    return found
-
-
-def _foreseen(spec: RunSpec) -> tuple[torch.device, int]:
-    """The device and the bytes the run will write, or why it cannot be: no such device, a data file of another kind."""
+@contextmanager
+def _refusing(path: Path | None = None) -> Iterator[None]:
+    """Say what forbids a run to begin, or the one at `path` to go on; nothing was made or changed."""
     try:
-        return choose_device(spec.device), recording_bytes(spec)
-    except ValueError as error:
-        raise RunDirectoryError(f"no run was made: {error}") from error
+        yield
+    except SpecError:
+        raise  # says it with its place
+    except (ValueError, OSError, torch.OutOfMemoryError) as error:
+        what = "no run was made" if path is None else f"{path} cannot go on"
+        raise RunFailed(path, f"{what}: {error}", exit_code=2) from error
 
 
-def _execute(directory: RunDirectory, spec: RunSpec) -> Run:
-    with directory.locked(), Interruption() as interruption:
-        exit_code = 2
+def _execute(directory: RunDirectory, ready: Preparation, checkpoints: Checkpoints) -> Run:
+    """Execute a run that this process owns, and record how it ends."""
+    with Interruption() as interruption:
         try:
             directory.set_state("running")
-            with interruption.at_once():
-                execution = _Execution(directory, spec, interruption)
-            exit_code = 1
-            execution.execute()
+            _Execution(directory, ready, checkpoints, interruption).execute()
             directory.set_state("done")
         except (Interrupted, KeyboardInterrupt):
             cause = Interrupted(interruption.signal or signal.SIGINT)
@@ -197,7 +209,7 @@ def _execute(directory: RunDirectory, spec: RunSpec) -> Run:
         except (ValueError, OSError, RecordingError, FloatingPointError, torch.OutOfMemoryError) as error:
             reason = str(error) or type(error).__name__
             _record_end(directory, "failed", reason)
-            raise RunFailed(directory.path, reason, exit_code) from error
+            raise RunFailed(directory.path, reason) from error
         except BaseException as error:
             _record_end(directory, "failed", f"{type(error).__name__}: {error}")
             error.add_note(f"the run is\n{directory.path}")
@@ -212,60 +224,33 @@ def _record_end(directory: RunDirectory, state: State, reason: str) -> None:
 
 
 class _Execution:
-    """One pass through a run, from wherever it stands to its end.
+    """One pass through a run, from wherever it stands to its end."""
 
-    Raises:
-        ValueError, OSError, RecordingError: when the run cannot begin; the message says why.
-    """
-
-    def __init__(self, directory: RunDirectory, spec: RunSpec, interruption: Interruption) -> None:
-        self.directory, self.spec, self.interruption = directory, spec, interruption
-        report(f"run {directory.path}")
-        self.device = choose_device(spec.device)
-        return_freed_memory()
-        if spec.threads:
-            torch.set_num_threads(spec.threads)
-        torch.manual_seed(spec.seed)
-        self.task: Task = spec.task.build(spec.network, spec.seed)
-        self.model = self.task.model().to(self.device)
-        for line in compile_steps(self.model, spec):
-            report(line)
-        self.checkpoints = Checkpoints(directory.checkpoints, spec.training.keep_checkpoints)
+    def __init__(
+        self, directory: RunDirectory, ready: Preparation, checkpoints: Checkpoints, interruption: Interruption
+    ) -> None:
+        self.directory, self.ready, self.checkpoints, self.interruption = directory, ready, checkpoints, interruption
+        self.spec, self.task = ready.spec, ready.task
         self.weights = directory.path / WEIGHTS
-        self.saved: dict[str, Any] | None = None
-        self._take_up()
-
-    def _take_up(self) -> None:
-        """Data and weights, from wherever the run stands."""
-        parent = self.directory.record().get("parent")
-        if parent and not self.weights.is_file():
-            copy_whole(Path(parent) / WEIGHTS, self.weights)
-        if self.weights.is_file():
-            load_weights(self.model, self.weights)
-            self.task.prepare_evaluations(report)
-            return
-        self.saved = self.checkpoints.load(self.device)
-        if self.saved is None and (start := start_weights(self.spec, self.task)):
-            load_weights(self.model, start)
-        self.task.prepare(report)
-        training, samples = self.spec.training, len(self.task.training_data())
-        if (training.steps or training.epochs) and samples < training.batch_size:
-            raise ValueError(
-                f"training.batch_size is {training.batch_size}, and there are only {samples} training samples"
-            )
+        # Of the run's own spec, in which plugins are the copies it keeps: the same when it is resumed.
+        self.spec_sha256: str = directory.record()["spec_sha256"]
 
     def execute(self) -> None:
         """Train what is not trained yet, evaluate what is not evaluated yet, draw the figures."""
-        if not self.weights.is_file():
-            self._train(self.model)
+        report(f"run {self.directory.path}")
+        model, trained = self.ready.model, self.ready.weights
+        if trained is None:
+            self._train(model)
             self.interruption.check()
-            load_weights(self.model, self.weights)
-        results = self._evaluate(self.model)
+            load_weights(model, self.weights)
+        elif not self.weights.is_file():
+            _copy_whole(trained, self.weights)
+        results = self._evaluate(model)
         self._draw()
         show_results(results)
 
     def _train(self, model: nn.Module) -> None:
-        spec, saved, checkpoints = self.spec.training, self.saved, self.checkpoints
+        spec, saved, checkpoints = self.spec.training, self.ready.saved, self.checkpoints
         if self.directory.metrics.is_file():
             truncate_after(self.directory.metrics, saved["step"] if saved else 0)
         with MetricsLog(self.directory.metrics) as log:
@@ -280,7 +265,7 @@ class _Execution:
             trainer.run(self.task.training_data())
         final = trainer.ema.average if trainer.ema else model.state_dict()
         parts = {"network": self.spec.network, "task": self.spec.task}
-        facts = {name: part.model_dump_json() for name, part in parts.items()} | {"spec": spec_hash(self.spec)}
+        facts = {name: part.model_dump_json() for name, part in parts.items()} | {"spec_sha256": self.spec_sha256}
         save_weights(final, self.weights, facts)
 
     def _look(self, model: nn.Module, trainer: Trainer) -> dict[str, float]:
@@ -316,7 +301,7 @@ class _Execution:
                         name.removeprefix(prefix): value for name, value in done[-1].items() if name.startswith(prefix)
                     }
                     continue
-                with TrajectoryStore(self.directory.data, {"spec_sha256": spec_hash(self.spec)}) as store:
+                with TrajectoryStore(self.directory.data, {"spec_sha256": self.spec_sha256}) as store:
                     found = evaluate(
                         self.task, model, evaluation, self.task.evaluation_data(evaluation), seed=self.spec.seed,
                         precision=self.spec.precision, recording=self.spec.recording, store=store,
@@ -335,40 +320,7 @@ class _Execution:
             save_figure(figure, self.directory.figures / f"{name}.png")
 
 
-def compile_steps(model: nn.Module, spec: RunSpec) -> list[str]:
-    """Have the network's steps compiled as the spec says, and say so.
-
-    Raises:
-        ValueError: when the spec insists and this machine cannot.
-    """
-    if spec.compile == "off":
-        return ["steps run uncompiled (compile: off)"]
-    if lacking := missing_for_compiling():
-        if spec.compile == "on":
-            raise ValueError(f"steps cannot be compiled: {lacking}; or take `compile: auto`")
-        return [f"steps run uncompiled, which is slower: {lacking}"]
-    network: Network = model.network  # pyright: ignore[reportAssignmentType]
-    compiled = network.compile_steps()
-    return [f"steps of {', '.join(compiled)} are compiled when first taken (up to a minute)"] if compiled else []
-
-
-def start_weights(spec: RunSpec, task: Task) -> Path | None:
-    """File of the weights to start from, or None to start from scratch.
-
-    Raises:
-        ValueError: when none are shipped.
-    """
-    start = spec.training.start
-    if start == "scratch":
-        return None
-    if start == "shipped":
-        if (shipped := task.shipped_weights()) is None:
-            raise ValueError("training.start: no weights are shipped for this task; take `training.start=scratch`")
-        return shipped
-    return Path(start)
-
-
-def copy_whole(source: Path, target: Path) -> None:
+def _copy_whole(source: Path, target: Path) -> None:
     """Copy a file, whole or not at all."""
     fresh = target.with_suffix(".new")
     shutil.copyfile(source, fresh)

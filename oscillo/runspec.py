@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from oscillo.network import Network, NetworkSpec
 from oscillo.spec import (
@@ -22,7 +22,7 @@ from oscillo.spec import (
     validate,
 )
 from oscillo.training import RecordingSpec, TaskSpec, TrainingSpec
-from oscillo.training.hardware import Precision
+from oscillo.training.hardware import Precision, check_device_name
 
 
 class RunSpec(Spec):
@@ -52,6 +52,12 @@ class RunSpec(Spec):
         default="float32", description="`float32`; `tf32` for faster products on a GPU; `bfloat16` by autocast."
     )
     threads: int | None = Field(default=None, ge=1, description="CPU threads; left out, torch's choice.")
+
+    @field_validator("device")
+    @classmethod
+    def _a_device(cls, device: str) -> str:
+        check_device_name(device)
+        return device
 
     @property
     def sites(self) -> tuple[int, ...]:
@@ -93,7 +99,7 @@ def read_spec(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Ite
 
     Args:
         source: path of a YAML file, or the same as nested mappings.
-        overrides: changes such as `training.epochs=5`.
+        overrides: changes such as `training.batch_size=50`.
 
     Raises:
         SpecError: with everything that is wrong, each with its place.
@@ -124,7 +130,7 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable
 
     Args:
         source: path of a YAML file, or the same as nested mappings.
-        overrides: changes such as `training.epochs=5`.
+        overrides: changes such as `training.batch_size=50`.
 
     Raises:
         SpecError: with everything that is wrong, each with its place.

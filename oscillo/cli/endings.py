@@ -71,7 +71,8 @@ def _explained(error: Exception) -> int | None:
 
     if isinstance(error, RunFailed | RunInterrupted):
         tell(f"error: {error}" if isinstance(error, RunFailed) else str(error))
-        end_with(error.path)
+        if error.path is not None:
+            end_with(error.path)
         return error.exit_code
     return None
 

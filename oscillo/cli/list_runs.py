@@ -16,16 +16,16 @@ def list_runs(
 ) -> None:
     """List runs: state, start, main metrics and size.
 
-    The latest comes last.
+    The latest comes last. Of a run that failed, the reason stands in place of the metrics.
     """
     from rich.console import Console
     from rich.table import Table
 
-    from oscillo.recording import RunDirectory
+    from oscillo.recording import find_runs
 
     if not folder.is_dir():
         raise typer.BadParameter(f"there is no folder {folder}", param_hint="DIR")
-    runs = [RunDirectory(found.parent) for found in folder.glob("**/run.json")]
+    runs = find_runs(folder)
     if not runs:
         typer.echo(f"no runs in {folder}")
         return
@@ -33,7 +33,7 @@ def list_runs(
     for heading in ("name", "id", "state", "started (UTC)", "metrics"):
         table.add_column(heading, overflow="fold")
     table.add_column("size", justify="right")
-    for run in sorted(runs, key=lambda run: run.path.name):
+    for run in runs:
         table.add_row(*_row(run))
     screen = Console(highlight=False)
     if not screen.is_terminal:
@@ -45,8 +45,12 @@ def _row(run: RunDirectory) -> tuple[str, ...]:
     from oscillo.recording import RecordingError
 
     try:
-        state, started = run.state, str(run.record().get("started", ""))[:19]
-        metrics = ", ".join(f"{name} {value:.4g}" for name, value in main_metrics(run).items())
+        record, state = run.record(), run.state
+        started = str(record.get("started", ""))[:19]
+        if state == "failed":
+            metrics = " ".join(str(record.get("reason", "")).split())
+        else:
+            metrics = ", ".join(f"{name} {value:.4g}" for name, value in main_metrics(run).items())
     except RecordingError as error:
         state, started, metrics = "damaged", "", str(error)
     size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())

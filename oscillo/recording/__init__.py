@@ -6,7 +6,7 @@ from oscillo.recording.metrics import MetricsLog, metrics_table, read_metrics, t
 from oscillo.recording.open_run import Run, open_run
 from oscillo.recording.provenance import provenance, text_hash
 from oscillo.recording.recorder import GroupDeclaration, Recorder
-from oscillo.recording.run_directory import RunDirectory, check_room
+from oscillo.recording.run_directory import RunDirectory, check_room, find_runs
 from oscillo.recording.store import TrajectoryStore
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "TrajectoryStore",
     "bytes_expected",
     "check_room",
+    "find_runs",
     "metrics_table",
     "open_run",
     "provenance",

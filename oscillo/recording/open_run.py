@@ -63,9 +63,14 @@ class Run:
         """`running`, `done`, `failed` or `interrupted` (also after it was killed)."""
         return self.directory.state
 
+    @property
+    def reason(self) -> str:
+        """Why the run ended before its end, such as the message of an error; empty when it did not."""
+        return self.provenance.get("reason", "")
+
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        """Versions, machine, command, seed, start and end: what `run.json` says."""
+        """Versions, machine, command, seed, start, end and why it ended: what `run.json` says."""
         return self.directory.record()
 
     @cached_property
@@ -99,6 +104,7 @@ class Run:
         record = self.provenance
         lines = [
             f"<Run {self.path.parent.name}/{self.path.name}: {self.state}>",
+            *([f"  reason   {self.reason}"] if self.reason else []),
             f"  path     {self.path}",
             f"  started  {record['started']}" + (f", ended {record['ended']}" if record.get("ended") else ""),
             f"  metrics  {self.metrics.sizes.get('record', 0)} records",

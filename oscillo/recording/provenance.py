@@ -33,6 +33,7 @@ _GIT_SECONDS = 5.0
 def provenance(
     *,
     spec_yaml: str,
+    spec_sha256: str,
     seed: int,
     device: str,
     plugins: Iterable[Path] = (),
@@ -42,6 +43,7 @@ def provenance(
 
     Args:
         spec_yaml: text of the resolved spec.
+        spec_sha256: hash of what it declares, however it is written; the store and the weights have it as well.
         seed: of the run.
         device: as torch names it, such as `cpu` or `cuda:0`.
         plugins: local files that were imported; their content is hashed.
@@ -54,7 +56,8 @@ def provenance(
         "started": now(),
         "command": list(sys.orig_argv if command is None else command),
         "seed": seed,
-        "spec_sha256": text_hash(spec_yaml),
+        "spec_sha256": spec_sha256,
+        "spec_text_sha256": text_hash(spec_yaml),
         "plugins": {str(path): sha256(path.read_bytes()).hexdigest() for path in plugins},
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -70,7 +73,7 @@ def now() -> str:
 
 
 def text_hash(text: str) -> str:
-    """SHA-256 of a text, as the attribute `spec_sha256` has it."""
+    """SHA-256 of a text in UTF-8: for `spec_text_sha256` that of the file spec.yaml."""
     return sha256(text.encode()).hexdigest()
 
 

@@ -50,7 +50,6 @@ class RunDirectory:
         spec_yaml: str,
         sources: Mapping[str, str],
         provenance: Mapping[str, Any],
-        bytes_expected: int = 0,
     ) -> RunDirectory:
         """Make the folder of a new run, in state `running`.
 
@@ -60,7 +59,6 @@ class RunDirectory:
             spec_yaml: text of the resolved spec.
             sources: text of the files that it came from, plugins among them, by path.
             provenance: what `oscillo.recording.provenance.provenance` collects.
-            bytes_expected: what the run will write; refused when the disk has less.
 
         Raises:
             RunDirectoryError: when the folder cannot be made or filled.
@@ -69,7 +67,7 @@ class RunDirectory:
             check_name(name, "run")
         except ValueError as error:
             raise RunDirectoryError(str(error)) from error
-        check_room(root, bytes_expected)
+        check_room(root)
         try:
             run = cls(_fresh_folder(Path(root) / name))
             for folder in (run.checkpoints, run.figures, run.sources):
@@ -96,7 +94,7 @@ class RunDirectory:
         if not run.path.is_dir():
             raise RunDirectoryError(f"{path} is not a run: there is no such folder")
         if missing := [file.name for file in (run.record_file, run.spec) if not file.is_file()]:
-            inside = sorted(found.parent for found in run.path.glob("**/run.json"))
+            inside = [found.path for found in find_runs(run.path) if not found.has_failed]
             hint = f"; did you mean {inside[-1]}?" if inside else ""
             raise RunDirectoryError(f"{path} is not a run: it has no {' and no '.join(missing)}{hint}")
         return run
@@ -161,6 +159,14 @@ class RunDirectory:
         state = self.record()["state"]
         return "interrupted" if state == "running" and not self.is_locked() else state
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it failed, or is too damaged to say."""
+        try:
+            return self.state == "failed"
+        except RunDirectoryError:
+            return True
+
     def set_state(self, state: State, reason: str = "", **facts: Any) -> None:
         """Record a new state, with the time and the reason, in one step.
 
@@ -217,6 +223,12 @@ class RunDirectory:
 
     def _write_record(self, record: Mapping[str, Any]) -> None:
         replace_text(self.record_file, json.dumps(record, indent=1) + "\n")
+
+
+def find_runs(folder: Path | str) -> list[RunDirectory]:
+    """All runs below a folder, whatever became of them, the latest last."""
+    runs = [RunDirectory(file.parent) for file in Path(folder).glob("**/run.json")]
+    return sorted(runs, key=lambda run: run.path.name)
 
 
 def check_room(root: Path | str, bytes_expected: int = 0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import sysconfig
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -15,6 +16,17 @@ import torch
 _M_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 8 * 2**20
 
 Precision = Literal["float32", "tf32", "bfloat16"]
+
+
+def check_device_name(name: str) -> None:
+    """Refuse what can be no device on any machine; whether it is to be had here, `choose_device` finds out.
+
+    Raises:
+        ValueError: with the names there are.
+    """
+    metal = ["mps"] if torch.backends.mps.is_built() else []
+    if name not in ("auto", "cpu", *metal) and not re.fullmatch(r"cuda(:\d+)?", name):
+        raise ValueError(f"there is no device {name!r}; take {', '.join(['auto', 'cpu', *metal, 'cuda'])} or cuda:0")
 
 
 def choose_device(name: str) -> torch.device:

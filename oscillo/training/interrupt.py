@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -32,7 +30,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.signal = 0
-        self._at_once = self._stopped = False
+        self._stopped = False
         self._before: dict[int, Any] = {}
 
     @property
@@ -49,15 +47,6 @@ class Interruption:
         if self.asked:
             raise Interrupted(self.signal)
 
-    @contextmanager
-    def at_once(self) -> Iterator[None]:
-        """Within this, the first signal stops the work where it is, with KeyboardInterrupt: nothing is lost yet."""
-        self._at_once = True
-        try:
-            yield
-        finally:
-            self._at_once = False
-
     def __enter__(self) -> Interruption:
         if threading.current_thread() is not threading.main_thread():
             return self  # only the main thread receives signals
@@ -70,8 +59,8 @@ class Interruption:
             signal.signal(number, before)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        at_once = self._at_once or self.asked
+        again = self.asked
         self.signal = number
-        if at_once and not self._stopped:  # more impatience must not tear up what is being saved
+        if again and not self._stopped:  # more impatience must not tear up what is being saved
             self._stopped = True
             raise KeyboardInterrupt

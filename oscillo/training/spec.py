@@ -99,7 +99,9 @@ class TrainingSpec(Spec):
     """How the network is trained."""
 
     start: str = Field(
-        default="scratch", description="`scratch`, `shipped` (weights that come with the task) or a .safetensors file."
+        default="scratch",
+        description="`scratch`, `shipped` (weights that come with the task), a .safetensors file or the folder of a "
+        "trained run.",
     )
     epochs: int | None = Field(default=None, ge=0, description="Passes over the training data; or give `steps`.")
     steps: int | None = Field(default=None, ge=0, description="Optimiser steps; or give `epochs`.")
@@ -130,8 +132,13 @@ class TrainingSpec(Spec):
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainingSpec:
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("give either `epochs` or `steps`")
+        if self.epochs is None and self.steps is None:
+            raise ValueError("needs `epochs` or `steps`")
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError(
+                "takes `epochs` or `steps`, not both; on the command line, change over with "
+                f"`~training.steps training.epochs={self.epochs}` or `~training.epochs training.steps={self.steps}`"
+            )
         return self
 
 

@@ -69,6 +69,7 @@ def test_wrong_arguments_are_told(oscillo: Command) -> None:
         ("cut.csv.gz", gzip.compress(b"puzzle,solution\n" + bytes(range(48, 52)) * 400)[:40], "truncated or damaged"),
         ("noise.csv", b"\xd1\x00\xff" * 400, "noise.csv: not a text file"),
         ("other.csv", b"day,temperature\nmonday,3\n", "no column named `puzzle` or `quiz`"),
+        ("rows.csv", b"puzzle,solution\n12,34\n11..............,\n", "no run was made: rows.csv: none of its 2 rows"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["task.train", "task.evaluations.0"])
@@ -79,7 +80,7 @@ def test_unusable_data_files_are_told(
         (oscillo.folder / name).write_bytes(content)
     ended = oscillo("run", "small.yaml", f"{place}.source={name}")
     assert ended.code == 2 and "Traceback" not in ended.output, ended.output
-    assert words.replace("task.train", place) in ended.output
+    assert words.replace("task.train", place) in ended.output and not oscillo.runs()
     assert oscillo("validate", "small.yaml", f"{place}.source={name}").code == 0
 
 
@@ -92,10 +93,19 @@ def test_a_folder_that_cannot_be_written_is_told_before_training(oscillo: Comman
 
 def test_what_a_run_needs_is_known_before_it_trains(oscillo: Command) -> None:
     for change, words in {
-        "training.start=nowhere.safetensors": "there is no file nowhere.safetensors",
-        "training.batch_size=100": "training.batch_size is 100, and there are only 64 training samples",
+        "training.start=nowhere.safetensors": "there is no file or folder nowhere.safetensors",
+        "training.start=shipped": "no weights are shipped for this task; take `training.start=scratch`",
+        "training.start=small.yaml": "small.yaml cannot be read as weights",
+        "training.batch_size=100": "a batch of 100, and there are only 64 training samples; take at most 64",
         "device=cuda:99": "device 'cuda:99' is not to be had here",
     }.items():
         ended = oscillo("run", "small.yaml", change)
-        assert ended.code == 2 and words in ended.output, ended.output
-        assert "Traceback" not in ended.output and "training 1/" not in ended.output
+        place = f"command line, override 1: {change.partition('=')[0]}: "
+        assert ended.code == 2 and f"{place}{words}" in ended.output, ended.output
+        assert "Traceback" not in ended.output and not oscillo.runs()
+
+
+def test_a_device_that_is_none_is_told_on_validation(oscillo: Command) -> None:
+    ended = oscillo("validate", "small.yaml", "device=gpu")
+    assert ended.code == 2 and "device: there is no device 'gpu'; take auto, cpu, " in ended.output
+    assert oscillo("validate", "small.yaml", "device=cuda:3").code == 0

@@ -21,6 +21,7 @@ from oscillo.recording import (
     RunDirectory,
     RunDirectoryError,
     check_room,
+    find_runs,
     metrics_table,
     open_run,
     provenance,
@@ -71,7 +72,7 @@ def test_no_room_is_known_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match=r"cannot be written.*Choose another folder"):
         create(tmp_path / "file" / "runs")
     with pytest.raises(RunDirectoryError, match="MiB free, and the run will write about"):
-        create(tmp_path / "runs", bytes_expected=2**60)
+        check_room(tmp_path / "runs", 2**60)
     assert not list((tmp_path / "runs").iterdir())
     check_room(tmp_path / "runs", 1000)
 
@@ -100,6 +101,28 @@ def test_paths_that_are_no_run(tmp_path: Path) -> None:
     run.record_file.write_text("{")
     with pytest.raises(RunDirectoryError, match="cannot be read"):
         open_run(run.path).provenance  # noqa: B018
+
+
+def test_the_newest_run_is_proposed_unless_it_failed(tmp_path: Path) -> None:
+    oldest, *runs, newest = sorted((create(tmp_path) for _ in range(4)), key=lambda run: run.path)
+    newest.set_state("failed", "no such weights")
+    runs[1].record_file.write_text("{")
+    with pytest.raises(RunDirectoryError, match=f"did you mean {runs[0].path}"):
+        open_run(tmp_path)
+    runs[0].set_state("failed")
+    oldest.set_state("failed")
+    with pytest.raises(RunDirectoryError) as refusal:
+        open_run(tmp_path)
+    assert "did you mean" not in str(refusal.value)
+
+
+def test_runs_are_found_in_the_order_of_time(tmp_path: Path) -> None:
+    folders = [tmp_path / "b" / "20260101-000000-ffffff", tmp_path / "a" / "20260102-000000-000000"]
+    for folder in reversed(folders):
+        folder.mkdir(parents=True)
+        (folder / "run.json").touch()
+    (tmp_path / "c").mkdir()
+    assert [run.path for run in find_runs(tmp_path)] == folders
 
 
 def test_states(tmp_path: Path) -> None:
@@ -211,9 +234,11 @@ def test_metrics_on_a_full_disk(tmp_path: Path) -> None:
 def test_provenance(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text("x = 1\n")
     found = provenance(
-        spec_yaml=SPEC, seed=3, device="cpu", plugins=[tmp_path / "plugin.py"], command=["oscillo", "run"]
-    )
-    assert found["seed"] == 3 and found["command"] == ["oscillo", "run"] and found["spec_sha256"] == text_hash(SPEC)
+        spec_yaml=SPEC, spec_sha256="ab", seed=3, device="cpu", plugins=[tmp_path / "plugin.py"],
+        command=["oscillo", "run"],
+    )  # fmt: skip
+    assert found["seed"] == 3 and found["command"] == ["oscillo", "run"]
+    assert found["spec_sha256"] == "ab" and found["spec_text_sha256"] == text_hash(SPEC)
     assert found["plugins"] == {str(tmp_path / "plugin.py"): text_hash("x = 1\n")}
     assert {"torch", "numpy", "zarr", "xarray", "oscillo"} <= set(found["packages"])
     assert found["torch"]["threads"] >= 1 and found["torch"]["device_name"]
@@ -246,6 +271,17 @@ def test_opening_a_run_that_has_only_begun(tmp_path: Path) -> None:
     assert run.spec == {"version": 1, "name": "sudoku", "training": {"lr": 1e-3, "note": "no"}}
     assert run.metrics.sizes.get("record", 0) == 0 and not run.data.children
     assert "interrupted" in repr(run) and "0 records" in repr(run)
+
+
+def test_opening_a_run_that_failed(tmp_path: Path) -> None:
+    folder = create(tmp_path)
+    folder.set_state("failed", "the disk is full")
+    run = open_run(folder.path)
+    assert (run.state, run.reason) == ("failed", "the disk is full") and run.provenance["seed"] == 0
+    assert run.metrics.sizes.get("record", 0) == 0 and not run.data.children
+    assert "failed" in repr(run) and "the disk is full" in repr(run)
+    folder.set_state("done")
+    assert open_run(folder.path).reason == "" and "reason" not in repr(open_run(folder.path))
 
 
 def test_how_a_run_reads(tmp_path: Path) -> None:

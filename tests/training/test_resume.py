@@ -4,12 +4,14 @@ import json
 
 import pytest
 import torch
+from safetensors import safe_open
 from small_runs import metric_lines, run_small, small, stopped_and_resumed, stopping_after, weights
 
 import oscillo
 from oscillo import experiment
 from oscillo.experiment import RunInterrupted
-from oscillo.recording import read_metrics
+from oscillo.recording import RunDirectory, RunDirectoryError, read_metrics, text_hash
+from oscillo.spec import spec_hash
 from oscillo.training import Trainer
 
 VARIANTS = {
@@ -162,8 +164,33 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
     newest.write_bytes(newest.read_bytes()[:1000])
     with pytest.raises(experiment.RunFailed, match=r"step_00000002\.pt cannot be read.*remove it"):
         oscillo.resume(stop.value.path)
+    assert oscillo.open_run(stop.value.path).state == "interrupted"  # nothing has happened to it
     newest.unlink()
     assert oscillo.resume(stop.value.path).state == "done"
+
+
+def test_evaluating_without_weights_tells_why_there_are_none(tmp_path):
+    with stopping_after(2), pytest.raises(RunInterrupted) as stop:
+        run_small(tmp_path)
+    run = RunDirectory.open(stop.value.path)
+    with pytest.raises(RunDirectoryError, match=f"was interrupted .*; to go on: oscillo resume {run.path}$"):
+        oscillo.reevaluate(run.path)
+    run.set_state("running")
+    with run.locked(), pytest.raises(RunDirectoryError, match=r"is still being trained; wait until that has ended$"):
+        oscillo.reevaluate(run.path)
+    run.set_state("failed", "the disk is full")
+    with pytest.raises(RunDirectoryError, match=r"has no weights\.safetensors: it failed: the disk is full$"):
+        oscillo.reevaluate(run.path)
+
+
+def test_a_run_has_one_hash_of_its_spec_also_when_it_is_resumed(tmp_path):
+    (tmp_path / "mine.py").write_text("x = 1\n")
+    run = stopped_and_resumed(tmp_path / "runs", [2], plugins=[str(tmp_path / "mine.py")])
+    with safe_open(run.path / "weights.safetensors", framework="pt") as file:
+        of_the_weights = file.metadata()["spec_sha256"]
+    declared = spec_hash(oscillo.load(run.directory.spec))
+    assert run.provenance["spec_sha256"] == run.data.attrs["spec_sha256"] == of_the_weights == declared
+    assert run.provenance["spec_text_sha256"] == text_hash(run.spec_text)
 
 
 def test_the_record_of_a_run_says_where_it_stands(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,10 +66,24 @@ def test_impossible_combinations_are_located_and_told_together():
         ({"name": "a/b"}, "name"),
         ({"recording__observables__phase": {}}, "recording.observables.phase"),
         ({"precision": "float16"}, "precision"),
+        ({"device": "gpu"}, "device: there is no device 'gpu'; take auto, cpu, "),
+        ({"device": "cuda:x"}, "device: there is no device 'cuda:x'"),
+        ({"training__steps": None}, "training: needs `epochs` or `steps`"),
+        ({"network__layers__0__frequency": "shared"}, "takes a frequency such as `{kind: shared}`, not 'shared'"),
+        ({"network__layers__0__frequency__learn": "yes"}, "learn: takes true or false, not 'yes'"),
     ],
 )
 def test_wrong_values_are_located(changes, place):
     assert place in refused(small(**changes))
+
+
+@pytest.mark.parametrize("given", [("training.epochs=5",), ("training.epochs=5", "training.steps=7")])
+def test_changing_from_steps_to_epochs_is_told_as_it_can_be_typed(given):
+    text = refused(small(), *given)
+    changes = re.search("`(~training.steps training.epochs=5)`", text).group(1).split()
+    assert oscillo.load(small(), [*given, *changes]).training.epochs == 5
+    back = re.search(r"`(~training.epochs training.steps=\d)`", text).group(1).split()
+    assert oscillo.load(small(), [*given, *back]).training.steps == (8 if len(given) == 1 else 7)
 
 
 def test_plugins_of_one_name_are_refused(tmp_path):
