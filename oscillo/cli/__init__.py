@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from oscillo.cli.endings import plainly
@@ -29,7 +31,7 @@ VERBS = {
 
 app = typer.Typer(
     help="Oscillator networks from a YAML spec: declared, checked, simulated, trained, recorded.",
-    epilog="A change to a spec is written path.to.key=value, as in training.epochs=5; ~path.to.key removes a key.",
+    epilog="A change to a spec is written path.to.key=value, as in training.batch_size=50; ~path.to.key removes a key.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,6 +39,23 @@ app = typer.Typer(
 )
 for name, verb in VERBS.items():
     app.command(name)(plainly(verb))
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"oscillo {version('oscillo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Take the options that come before a verb."""
 
 
 def main() -> None:

@@ -11,7 +11,9 @@ SpecFile = Annotated[str, typer.Argument(metavar="SPEC", help="YAML file of the 
 
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="CHANGE", help="Changes such as training.epochs=5 or ~training.ema.", show_default=False),
+    typer.Argument(
+        metavar="CHANGE", help="Changes such as training.batch_size=50 or ~training.ema.", show_default=False
+    ),
 ]
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)]

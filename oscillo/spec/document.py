@@ -67,7 +67,7 @@ def read_document(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -
 
     Args:
         path: the YAML file; messages name it as given here.
-        overrides: changes such as `training.epochs=5`, `network.layers.0.channels=128` or `~training.ema`.
+        overrides: changes such as `training.batch_size=50`, `network.layers.0.channels=128` or `~training.ema`.
 
     Raises:
         SpecError: files that are missing or not YAML, duplicate keys, circular `extends`, overrides that lead

@@ -1,4 +1,4 @@
-"""Changes from the command line: `training.epochs=5`, `network.layers.0.channels=128`, `~training.ema`."""
+"""Changes from the command line: `training.batch_size=50`, `network.layers.0.channels=128`, `~training.ema`."""
 
 from __future__ import annotations
 
