@@ -151,10 +151,10 @@ class Network(nn.Module):
                 computed again as well.
 
         Raises:
-            ValueError: when features do not have the first layer's channels.
+            ValueError: when features or initial states have another shape than the first layer's. The grid may be
+                another one than the network was built for, where the couplings can be moved to it.
         """
-        if features.shape[-1] != self.channels_in:
-            raise ValueError(f"features have {features.shape[-1]} channels, and the first layer {self.channels_in}")
+        self._check_shapes(features, initial)
         draws = draws or Draws(0, torch.arange(len(features), device=features.device))
         states: list[State] = []
         for number, (layer, count) in enumerate(zip(self.layers, self.steps_of(steps), strict=True)):
@@ -168,6 +168,15 @@ class Network(nn.Module):
             states.append(state)
             features = _recomputed(layer.readout, state["x"]) if recompute_every else layer.readout(state["x"])
         return NetworkOutput(features, states)
+
+    def _check_shapes(self, features: Tensor, initial: Tensor | None) -> None:
+        first = self.shapes[0]
+        if features.ndim != len(first.sites) + 2 or features.shape[-1] != first.channels:
+            wanted = ", ".join(["sample", *["site"] * len(first.sites), f"{first.channels} channels"])
+            raise ValueError(f"features are {list(features.shape)}, and the first layer takes [{wanted}]")
+        wanted = [*features.shape[:-1], first.components, first.oscillators]
+        if initial is not None and list(initial.shape) != wanted:
+            raise ValueError(f"initial states are {list(initial.shape)}, and for these features they would be {wanted}")
 
     @staticmethod
     def _first_state(

@@ -145,3 +145,25 @@ def test_the_constant_is_the_bias_of_the_output() -> None:
 def test_what_cannot_be_served_is_refused(fields: dict, shape: StateShape, complaint: str) -> None:
     (problem,) = AttentionCouplingSpec.model_validate(fields).problems(shape)
     assert complaint in problem
+
+
+@pytest.mark.parametrize("position", ["none", "gta"])
+def test_a_compiled_wide_step_is_the_eager_one(position: str) -> None:
+    """Its maps go to another library, and its attention is made of matrix products."""
+    coupling = built(StateShape((3, 4), 4, 64), heads=4, position=position).float()
+    x = numbers(2, 3, 4, 4, 64).float().requires_grad_()
+    wanted = coupling(x)
+    weight = numbers(*wanted.shape, key=5).float()
+    parameters = [x, *coupling.parameters()]
+    gradients = torch.autograd.grad((wanted * weight).sum(), parameters)
+
+    coupling.compile(backend="aot_eager")
+    with torch.profiler.profile() as profile:
+        found = coupling(x)
+        found_gradients = torch.autograd.grad((found * weight).sum(), parameters)
+    names = {event.key for event in profile.key_averages()}
+    assert "oscillo::product" in names
+    assert not [name for name in names if "scaled_dot_product" in name]
+    assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    for one, other in zip(found_gradients, gradients, strict=True):
+        assert_close(one, other, rtol=1e-4, atol=1e-4)

@@ -249,9 +249,18 @@ def test_norm_readout_is_the_formula() -> None:
     assert_close(readout(x), last(torch.relu(r)))
 
 
-def test_features_of_another_width_are_refused() -> None:
-    with pytest.raises(ValueError, match="features have 12 channels, and the first layer 16"):
-        network(layer())(arriving(channels=12))
+def test_features_of_another_shape_are_refused() -> None:
+    net = network(layer())
+    with pytest.raises(ValueError, match=r"features are \[2, 3, 4, 12\].* \[sample, site, site, 16 channels\]"):
+        net(arriving(channels=12))
+    with pytest.raises(ValueError, match=r"features are \[2, 12, 16\]"):
+        net(arriving().flatten(1, 2))
+
+
+def test_initial_states_of_another_shape_are_refused() -> None:
+    features = arriving()
+    with pytest.raises(ValueError, match=r"initial states are \[2, 3, 4, 16\].* \[2, 3, 4, 4, 4\]"):
+        network(layer())(features, features)
 
 
 @pytest.mark.parametrize(
