@@ -82,17 +82,18 @@ class Preparation:
         torch.manual_seed(self.spec.seed)
         self.task: Task = self.spec.task.build(self.spec.network, self.spec.seed)
         self.model = self.task.model().to(self.device)
-        for line in compile_steps(self.model, self.spec):
-            report(line)
         self.saved = checkpoints.load(self.device) if checkpoints and weights is None else None
         if weights is not None:
             load_weights(self.model, weights)
-            self.task.prepare_evaluations(report)
-            return
-        if self.saved is None:
+        elif self.saved is None:
             self._load_start(loaded)
-        self.task.prepare(report)
-        self._check_batch(loaded)
+        for line in compile_steps(self.model, self.spec):
+            report(line)
+        if weights is not None:
+            self.task.prepare_evaluations(report)
+        else:
+            self.task.prepare(report)
+            self._check_batch(loaded)
 
     def _load_start(self, loaded: LoadedSpec) -> None:
         if (start := start_weights(self.spec)) is None:

@@ -54,7 +54,7 @@ def expected(error: Mapping[str, Any]) -> str | None:
         words = error["ctx"].get("expected") or error["ctx"]["expected_tags"]
         return words.replace("'", "`")
     if kind == "component_type":
-        return f"a {error['ctx']['role']} such as `{error['ctx']['example']}`"
+        return f"{error['ctx']['one']} such as `{error['ctx']['example']}`"
     name = re.sub(r"_(type|parsing|parsing_size|from_float|required|sub_type)$", "", kind)
     return _MISMATCH.get(name) if name != kind else None
 

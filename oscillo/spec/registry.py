@@ -72,15 +72,16 @@ class OneOf:
 
     def _complaint(self, value: Any) -> PydanticCustomError:
         role, known = self.role.role, sorted(_kinds.get(self.role.role, {}))
-        words: dict[str, Any] = {"role": role, "known": ", ".join(known) or "none"}
+        one = f"an {role}" if role[0] in "aeiou" else f"a {role}"
+        words: dict[str, Any] = {"role": role, "one": one, "known": ", ".join(known) or "none"}
         if not isinstance(value, Mapping):
             words["example"] = self._example(value)
             return PydanticCustomError(
-                "component_type", "takes a {role}: a mapping with a `kind`, such as `{example}`", words
+                "component_type", "takes {one}: a mapping with a `kind`, such as `{example}`", words
             )
         kind = value.get("kind", self.default)
         if kind is None:
-            return PydanticCustomError("component_kind_missing", "a {role} needs a `kind` (known: {known})", words)
+            return PydanticCustomError("component_kind_missing", "{one} needs a `kind` (known: {known})", words)
         close = get_close_matches(str(kind), known, n=1)
         broken = "".join(f"; could not load {plugin}: {why}" for plugin, why in sorted(_broken.items()))
         words |= {"kind": repr(kind), "suggestion": close[0] if close else None, "broken": broken}

@@ -70,6 +70,8 @@ def test_impossible_combinations_are_located_and_told_together():
         ({"device": "cuda:x"}, "device: there is no device 'cuda:x'"),
         ({"training__steps": None}, "training: needs `epochs` or `steps`"),
         ({"network__layers__0__frequency": "shared"}, "takes a frequency such as `{kind: shared}`, not 'shared'"),
+        ({"network__layers__0__integrator": "heun"}, "integrator: takes an integrator such as `{kind: "),
+        ({"network__layers__0__integrator": {}}, "integrator: an integrator needs a `kind`"),
         ({"network__layers__0__frequency__learn": "yes"}, "learn: takes true or false, not 'yes'"),
     ],
 )

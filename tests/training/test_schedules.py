@@ -69,7 +69,7 @@ def test_the_length_of_a_training():
     assert total_steps(TrainingSpec(epochs=3, batch_size=8), 40) == 15
     assert total_steps(TrainingSpec(epochs=3, batch_size=8), 47) == 15
     assert total_steps(TrainingSpec(steps=7, batch_size=8), 40) == 7
-    with pytest.raises(ValueError, match="either `epochs` or `steps`"):
+    with pytest.raises(ValueError, match="takes `epochs` or `steps`, not both"):
         TrainingSpec(epochs=1, steps=1)
     with pytest.raises(ValueError, match="either `epochs` or `steps`"):
         TrainingSpec()
