@@ -71,7 +71,7 @@ def test_the_length_of_a_training():
     assert total_steps(TrainingSpec(steps=7, batch_size=8), 40) == 7
     with pytest.raises(ValueError, match="takes `epochs` or `steps`, not both"):
         TrainingSpec(epochs=1, steps=1)
-    with pytest.raises(ValueError, match="either `epochs` or `steps`"):
+    with pytest.raises(ValueError, match="needs `epochs` or `steps`"):
         TrainingSpec()
 
 
