@@ -4,7 +4,7 @@ from oscillo.plotting.energy_figure import EnergyPanel, energy_figure
 from oscillo.plotting.labels import side_labels, spread
 from oscillo.plotting.principal_colours import PrincipalColours, principal_colours, site_vectors
 from oscillo.plotting.saving import save_figure
-from oscillo.plotting.statistics import duration, percent, share_below, wilson_interval
+from oscillo.plotting.statistics import duration, percent, share_below, weighted_quantiles, wilson_interval
 from oscillo.plotting.style import (
     FIRST_GROUP,
     INK,
@@ -43,5 +43,6 @@ __all__ = [
     "spread",
     "style",
     "training_figure",
+    "weighted_quantiles",
     "wilson_interval",
 ]

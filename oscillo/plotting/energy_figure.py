@@ -1,9 +1,10 @@
-"""Energy over steps, for two groups of samples such as right and wrong answers."""
+"""Energy over steps, for two groups of samples such as right and wrong answers, compared like with like."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -11,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from oscillo.plotting.statistics import percent, share_below
+from oscillo.plotting.statistics import percent, share_below, weighted_quantiles
 from oscillo.plotting.style import FIRST_GROUP, PERCENT_TICKS, SECOND_GROUP, SeriesStyle, headline, new_figure, style
 
-QUANTILES = (0.05, 0.25, 0.75, 0.95)
-"""Ends of the outer and of the inner band."""
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Ends of the outer and of the inner band, and the median."""
 
 MOST_BINS = 30
 
@@ -27,112 +28,194 @@ FEW = 20
 class EnergyPanel:
     """The energies of one evaluation.
 
+    Energy may depend on something in which the two groups differ anyway, such as how much of a sample is given.
+    `strata` takes that out: samples are compared within a stratum only. A sample weighs as much as the share of its
+    stratum that is in the other group; then both groups hold every stratum equally often, and the difference of their
+    means is that of a regression with one mean per stratum.
+
     Attributes:
         name: of the evaluation.
         energy: of every sample over time, with dimensions `sample` and `step` and the coordinate `step`.
         chosen: which samples belong to the first group, bool [sample].
+        strata: what samples must have in common to be compared, [sample]; None compares all with all.
 
     Raises:
-        ValueError: when the two do not go together, or there is no sample.
+        ValueError: when the parts do not go together, or there is no sample.
     """
 
     name: str
     energy: xr.DataArray
     chosen: np.ndarray
+    strata: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if set(self.energy.dims) != {"sample", "step"} or not self.energy.size:
             raise ValueError(f"{self.name}: energies need the dimensions sample and step, got {self.energy.dims}")
-        if self.chosen.shape != (self.energy.sizes["sample"],):
-            raise ValueError(f"{self.name}: {self.chosen.shape} groups of {self.energy.sizes['sample']} samples")
+        shape = (self.energy.sizes["sample"],)
+        if self.chosen.shape != shape:
+            raise ValueError(f"{self.name}: {self.chosen.shape} groups of {shape[0]} samples")
+        if self.strata is not None and self.strata.shape != shape:
+            raise ValueError(f"{self.name}: {self.strata.shape} strata of {shape[0]} samples")
+
+    @cached_property
+    def stratum(self) -> np.ndarray:
+        """Number of each sample's stratum, int [sample]."""
+        labels = np.zeros(len(self.chosen)) if self.strata is None else self.strata
+        return np.unique(labels, return_inverse=True)[1]
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """What each sample counts, [sample]: 0 in a stratum of one group alone, and 1 where none has both."""
+        first = np.bincount(self.stratum, self.chosen)
+        second = np.bincount(self.stratum, ~self.chosen)
+        others = np.where(self.chosen, second[self.stratum], first[self.stratum])
+        weights = others / (first + second)[self.stratum]
+        return weights if weights.any() else np.ones(len(weights))
 
     @property
-    def groups(self) -> tuple[np.ndarray, np.ndarray]:
-        """Energies of the first and of the second group, each [sample, step]."""
-        values = self.energy.transpose("sample", "step").values
-        return values[self.chosen], values[~self.chosen]
+    def deviations(self) -> np.ndarray:
+        """Last energy of each sample, less the mean of its stratum, [sample]."""
+        last = self.energy.isel(step=-1).values.astype(float)
+        means = np.bincount(self.stratum, last) / np.bincount(self.stratum)
+        return last - means[self.stratum]
+
+    @property
+    def difference(self) -> float:
+        """Mean of the last energies of the first group less that of the second, within strata; NaN without pairs."""
+        if not self.pairs:
+            return float("nan")
+        first, second = (
+            np.average(self.deviations[group], weights=self.weights[group]) for group in (self.chosen, ~self.chosen)
+        )
+        return float(first - second)
+
+    @cached_property
+    def pairs(self) -> int:
+        """How many pairs across the groups there are within strata."""
+        return int(np.bincount(self.stratum, self.chosen) @ np.bincount(self.stratum, ~self.chosen))
 
     @property
     def separation(self) -> float:
-        """Share of pairs across the groups in which the first group's sample ends lower; NaN without pairs."""
-        first, second = self.groups
-        return share_below(first[:, -1], second[:, -1])
+        """Share of those pairs in which the first group's sample ends lower; NaN without pairs."""
+        last, lower = self.energy.isel(step=-1).values, 0.0
+        for stratum in np.unique(self.stratum):
+            here = self.stratum == stratum
+            first, second = last[here & self.chosen], last[here & ~self.chosen]
+            if first.size and second.size:
+                lower += share_below(first, second) * first.size * second.size
+        return lower / self.pairs if self.pairs else float("nan")
 
 
 @style()
-def energy_figure(panels: Sequence[EnergyPanel], groups: tuple[str, str], label: str = "energy E") -> Figure:
+def energy_figure(
+    panels: Sequence[EnergyPanel], groups: tuple[str, str], *, common: str = "", label: str = "energy E"
+) -> Figure:
     """Draw, for each evaluation, the course of the energy on the left and its last values on the right.
 
     Args:
         panels: one row each.
-        groups: names of the first and second group, such as `("solved boards", "unsolved boards")`.
+        groups: names of the first and second group, such as `("right answers", "wrong answers")`.
+        common: what the samples of a stratum have in common, such as `length`; needed where panels have strata.
         label: of the energy axis.
 
     Raises:
-        ValueError: without panels.
+        ValueError: without panels, or without a name for the strata.
     """
     if not panels:
         raise ValueError("no energies to draw")
+    if not common and any(panel.strata is not None for panel in panels):
+        raise ValueError("say what the samples of a stratum have in common")
     figure = new_figure(8.6, 1.2 + 2.5 * len(panels))
     rows = figure.subplots(len(panels), 2, squeeze=False, width_ratios=[1.7, 1])
     for (course, ends), panel in zip(rows, panels, strict=True):
         _draw_course(course, panel, groups, label)
-        _draw_ends(ends, panel, label)
+        course.set_title(_title(panel, groups, common))
+        _draw_ends(ends, panel)
+        ends.set_xlabel(f"{label} less the mean{f' at equal {common}' if common else ''}")
     rows[-1][0].set_xlabel("step")
-    caption = "Left: median, with bands from 25 to 75 % and from 5 to 95 % of the samples; n is their number. "
-    caption += f"Right: how the last energies are distributed; groups of fewer than {FEW} as single marks."
-    headline(figure, _finding(panels, groups), caption)
+    headline(figure, _finding(panels, groups, common), _caption(groups, common))
     return figure
 
 
 def _looks(panel: EnergyPanel, groups: tuple[str, str]) -> list[tuple[str, np.ndarray, SeriesStyle]]:
-    """Name, energies and look of each group that has samples."""
-    both = zip(groups, panel.groups, (FIRST_GROUP, SECOND_GROUP), strict=True)
-    return [(name, values, look) for name, values, look in both if len(values)]
+    """Name, members (bool [sample]) and look of each group that has samples to draw."""
+    drawn = panel.weights > 0
+    both = zip(groups, (drawn & panel.chosen, drawn & ~panel.chosen), (FIRST_GROUP, SECOND_GROUP), strict=True)
+    return [(name, members, look) for name, members, look in both if members.any()]
 
 
 def _draw_course(axes: Axes, panel: EnergyPanel, groups: tuple[str, str], label: str) -> None:
-    step = panel.energy["step"].values
-    for name, values, look in reversed(_looks(panel, groups)):
-        outer_low, low, high, outer_high = np.quantile(values, QUANTILES, axis=0)
+    step, values = panel.energy["step"].values, panel.energy.transpose("sample", "step").values
+    for name, members, look in reversed(_looks(panel, groups)):
+        outer_low, low, median, high, outer_high = weighted_quantiles(
+            values[members], panel.weights[members], QUANTILES
+        )
         axes.fill_between(step, outer_low, outer_high, color=look.color, alpha=0.13, linewidth=0)
         axes.fill_between(step, low, high, color=look.color, alpha=0.25, linewidth=0)
-        axes.plot(step, np.median(values, axis=0), label=f"{name}, n = {len(values):,}", **look.line)
-    axes.set_title(panel.name)
+        axes.plot(step, median, label=f"{name}, n = {members.sum():,}", **look.line)
     axes.set_ylabel(label)
     axes.set_xlim(step[0], max(step[-1], step[0] + 1))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.legend(loc="upper right", reverse=True)
 
 
-def _draw_ends(axes: Axes, panel: EnergyPanel, label: str) -> None:
-    first, second = panel.groups
-    ends = np.concatenate([first[:, -1], second[:, -1]])
-    smallest = min((len(values) for values in (first, second) if len(values) >= FEW), default=FEW)
-    bins = np.histogram_bin_edges(ends, bins=int(np.clip(np.sqrt(smallest), 10, MOST_BINS)))
-    for _, values, look in reversed(_looks(panel, ("", ""))):
+def _draw_ends(axes: Axes, panel: EnergyPanel) -> None:
+    ends, drawn = panel.deviations, _looks(panel, ("", ""))
+    smallest = min((members.sum() for _, members, _ in drawn if members.sum() >= FEW), default=FEW)
+    bins = np.histogram_bin_edges(ends[panel.weights > 0], bins=int(np.clip(np.sqrt(smallest), 10, MOST_BINS))).tolist()
+    for _, members, look in reversed(drawn):
+        values, weights = ends[members], panel.weights[members]
         if len(values) < FEW:
             height = np.full(len(values), 0.06)
-            across = axes.get_xaxis_transform()
-            axes.plot(values[:, -1], height, linestyle="", transform=across, zorder=3, **look.mark)
+            axes.plot(values, height, linestyle="", transform=axes.get_xaxis_transform(), zorder=3, **look.mark)
             continue
-        weights = np.full(len(values), 1 / len(values))
-        axes.hist(values[:, -1], bins.tolist(), weights=weights, color=look.color, alpha=0.25, histtype="stepfilled")
-        axes.hist(values[:, -1], bins.tolist(), weights=weights, histtype="step", linewidth=1.3, **look.line)
-    axes.set_title(f"after step {int(panel.energy['step'][-1])}")
-    axes.set_xlabel(label)
+        shares = weights / weights.sum()
+        axes.hist(values, bins, weights=shares, color=look.color, alpha=0.25, histtype="stepfilled")
+        axes.hist(values, bins, weights=shares, histtype="step", linewidth=1.3, **look.line)
+    difference = f", difference {panel.difference:+.3g}".replace("-", "−") if panel.pairs else ""
+    axes.set_title(f"after step {int(panel.energy['step'][-1])}{difference}")
     axes.set_ylabel("share of the group [%]")
     axes.yaxis.set_major_formatter(PERCENT_TICKS)
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 4, 5, 10]))
     axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
-def _finding(panels: Sequence[EnergyPanel], groups: tuple[str, str]) -> str:
+def _title(panel: EnergyPanel, groups: tuple[str, str], common: str) -> str:
+    """The evaluation, and what is left out of it or cannot be compared."""
+    absent = [name for name, members in zip(groups, (panel.chosen, ~panel.chosen), strict=True) if not members.any()]
+    if absent:
+        return f"{panel.name} (no {absent[0]})"
+    if not panel.pairs:
+        return f"{panel.name} (no pairs of equal {common})"
+    left_out = int((panel.weights == 0).sum())
+    return f"{panel.name} ({left_out:,} of {len(panel.weights):,} left out)" if left_out else panel.name
+
+
+def _caption(groups: tuple[str, str], common: str) -> str:
+    text = (
+        "Left: median, with bands from 25 to 75 % and from 5 to 95 % of the samples; n is their number, in the "
+        f"headline that of the smaller group where it is below {FEW}. Right: how the last energies are distributed, "
+        f"groups of fewer than {FEW} as single marks; difference of the means, {groups[0]} less {groups[1]}. "
+    )
+    if common:
+        text += (
+            f"Samples without a counterpart of equal {common} in the other group are left out, and the others weighted "
+            f"so that both groups have the same {common}. "
+        )
+    return f"{text}Whatever else the groups differ in counts in."
+
+
+def _finding(panels: Sequence[EnergyPanel], groups: tuple[str, str], common: str) -> str:
     """How often the first group's sample is the lower one of a pair, in every evaluation that has pairs."""
-    shares = [f"{percent(panel.separation)} ({panel.name})" for panel in panels if np.isfinite(panel.separation)]
+    shares = []
+    for panel in panels:
+        fewest = min(members.sum() for _, members, _ in _looks(panel, groups))
+        few = f", n = {fewest}" if fewest < FEW else ""
+        shares += [f"{percent(panel.separation)} ({panel.name}{few})"] if panel.pairs else []
     if shares:
         # No claim which way it goes: below a half, the second group is the lower one.
-        comparison = f"Share of pairs in which {groups[0]} end with less energy than {groups[1]}"
-        return f"{comparison}\n(other differences between the groups count in): {', '.join(shares)}"
+        of_equal = f" of equal {common}" if common else ""
+        comparison = f"Share of pairs{of_equal} in which {groups[0]} end with less energy than {groups[1]}"
+        return f"{comparison} (50 %: no difference): {', '.join(shares)}"
     ends = [f"{np.median(panel.energy.isel(step=-1)):.4g} ({panel.name})" for panel in panels]
     return f"Median energy after the last step: {', '.join(ends)}"

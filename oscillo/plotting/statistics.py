@@ -1,4 +1,4 @@
-"""Numbers that figures show beside the data: intervals of shares, how far two groups lie apart, and their text."""
+"""Numbers that figures show beside the data: intervals, quantiles, how far two groups lie apart, and their text."""
 
 from __future__ import annotations
 
@@ -40,6 +40,26 @@ def share_below(first: ArrayLike, second: ArrayLike) -> float:
     ordered = np.sort(second)
     not_above, below = np.searchsorted(ordered, first, "right"), np.searchsorted(ordered, first, "left")
     return float(1 - (not_above + below).mean() / (2 * second.size))
+
+
+def weighted_quantiles(values: ArrayLike, weights: ArrayLike, shares: ArrayLike) -> np.ndarray:
+    """Values that at least a share of the weight does not exceed: the inverse of the weighted distribution.
+
+    Args:
+        values: [sample, ...].
+        weights: 0 or more, some of them positive, [sample].
+        shares: in (0, 1], [share].
+
+    Returns:
+        [share, ...]; with equal weights and an odd number of samples the half is the median.
+    """
+    values, weights = np.asarray(values), np.asarray(weights, dtype=float)
+    order = np.argsort(values, axis=0)
+    below = np.cumsum(weights[order], axis=0)
+    # A hair less than the share, so that sums of weights that are not quite even reach it.
+    wanted = np.asarray(shares, dtype=float).reshape(-1, *[1] * values.ndim) * (1 - 1e-9)
+    rank = (below / below[-1] < wanted).sum(axis=1)
+    return np.take_along_axis(np.take_along_axis(values, order, axis=0), rank, axis=0)
 
 
 def percent(share: float) -> str:

@@ -16,7 +16,8 @@ from oscillo.plotting.labels import side_labels
 from oscillo.plotting.statistics import duration, percent
 from oscillo.plotting.style import (
     FIRST_GROUP,
-    SECOND_GROUP,
+    SHADE,
+    SeriesStyle,
     headline,
     new_figure,
     percent_axis,
@@ -25,6 +26,9 @@ from oscillo.plotting.style import (
 )
 
 TRAIN, VALIDATION = "train", "validation"
+
+TRAINED, VALIDATED = SeriesStyle(FIRST_GROUP.color, ".", "-"), SeriesStyle(SHADE, "x", "--")
+"""Looks of the two, with marks that no evaluation has."""
 
 SMOOTHED_FROM = 60
 """Records. From these on the curve is drawn faintly, and its running mean over it."""
@@ -90,7 +94,9 @@ def training_figure(metrics: xr.Dataset, curves: Sequence[Curve], evaluations: S
     max(panels, key=lambda axes: len(axes.get_legend_handles_labels()[1])).legend(loc="best")
     marked = any(_series(metrics, name, curve).size for name in evaluations for curve in present)
     caption = "Each training record is the mean since the one before it."
-    headline(figure, _finding(metrics, present, last), caption + (" Marks: evaluations at the end." if marked else ""))
+    if marked:
+        caption += " Marks with names: evaluations at the end."
+    headline(figure, _finding(metrics, present, last), caption)
     return figure
 
 
@@ -107,13 +113,13 @@ def _draw(axes: Axes, metrics: xr.Dataset, curve: Curve) -> None:
     train, validation = _series(metrics, TRAIN, curve), _series(metrics, VALIDATION, curve)
     smooth = _running_mean(train.values)
     if smooth is None:
-        dots: dict[str, Any] = FIRST_GROUP.mark | {"clip_on": False} if train.size < DOTTED_BELOW else {}
-        axes.plot(train.step, train, label="training", **(FIRST_GROUP.line | dots))
+        dots: dict[str, Any] = TRAINED.mark | {"clip_on": False} if train.size < DOTTED_BELOW else {}
+        axes.plot(train.step, train, label="training", **(TRAINED.line | dots))
     else:
-        axes.plot(train.step, train, color=FIRST_GROUP.color, alpha=0.28, linewidth=0.8)
-        axes.plot(train.step, smooth, label="training (running mean)", **FIRST_GROUP.line)
+        axes.plot(train.step, train, color=TRAINED.color, alpha=0.28, linewidth=0.8)
+        axes.plot(train.step, smooth, label="training (running mean)", **TRAINED.line)
     if validation.size:
-        look = SECOND_GROUP.mark | {"linestyle": "-", "linewidth": 1.1}
+        look = VALIDATED.line | VALIDATED.mark | {"linewidth": 1.1, "clip_on": False}
         axes.plot(validation.step, validation, label="validation", **look)
     axes.set_ylabel(f"{curve.label} [{curve.unit}]")
     if curve.share:

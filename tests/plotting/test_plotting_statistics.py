@@ -1,4 +1,4 @@
-"""Intervals, separations, their text, and labels that do not touch."""
+"""Intervals, quantiles, separations, their text, and labels that do not touch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oscillo.plotting import duration, percent, share_below, spread, wilson_interval
+from oscillo.plotting import duration, percent, share_below, spread, weighted_quantiles, wilson_interval
 
 few = st.lists(st.integers(-3, 3), min_size=1, max_size=8)
 
@@ -35,6 +35,16 @@ def test_share_below_counts_pairs(first: list[int], second: list[int]) -> None:
     pairs = [1.0 if a < b else 0.5 if a == b else 0.0 for a in first for b in second]
     assert share_below(first, second) == pytest.approx(np.mean(pairs))
     assert np.isnan(share_below([], second))
+
+
+@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 4)), min_size=1, max_size=9), st.floats(0.01, 1))
+def test_a_weight_of_two_is_as_good_as_two_samples(drawn: list[tuple[int, int]], share: float) -> None:
+    values, weights = (np.array(column) for column in zip(*drawn, strict=True))
+    weights[0] += 1  # some of them weigh something
+    apart = np.repeat(values, weights)
+    found = weighted_quantiles(np.stack([values, -values], axis=1), weights / 7, [share])
+    for one, other in zip(found[0], (apart, -apart), strict=True):
+        assert (other <= one).mean() >= share - 1e-8 and (other < one).mean() < share
 
 
 @given(st.floats(0, 1))

@@ -10,6 +10,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from oscillo.plotting import Curve, EnergyPanel, energy_figure, new_figure, save_figure, style, training_figure
@@ -28,11 +30,22 @@ def table(records: int = 5) -> xr.Dataset:
 
 
 def panel(right: list[bool], name: str = "hard") -> EnergyPanel:
-    steps = np.arange(0, 9, 2)
-    depth = np.where(right, 10.0, 8.0) + 0.01 * np.arange(len(right))
-    energy = -depth[:, None] * (1 - np.exp(-steps / 2))
+    return falling(np.where(right, 10.0, 8.0) + 0.01 * np.arange(len(right)), right, name=name)
+
+
+def falling(depth: np.ndarray, right: list[bool], strata: list[int] | None = None, name: str = "hard") -> EnergyPanel:
+    """Energies that fall to about minus `depth`."""
+    steps = np.arange(0, 80, 8)
+    energy = -np.asarray(depth)[:, None] * (1 - np.exp(-steps / 2))
     array = xr.DataArray(energy, dims=("sample", "step"), coords={"step": steps})
-    return EnergyPanel(name, array, np.array(right))
+    return EnergyPanel(name, array, np.array(right), None if strata is None else np.array(strata))
+
+
+def deceptive(name: str = "hard") -> EnergyPanel:
+    """Right samples are mostly of the deep stratum, and so lie deeper; at equal strata they lie higher by 1."""
+    strata = [30] * 10 + [20] * 10 + [17]
+    right = [True] * 8 + [False] * 2 + [True] * 2 + [False] * 8 + [True]
+    return falling(10.0 * np.array(strata) - np.array(right), right, strata, name)
 
 
 def title(figure: Figure) -> str:
@@ -120,23 +133,85 @@ def test_one_record_is_enough_and_none_is_refused(tmp_path: Path) -> None:
         training_figure(metrics_table([{"step": 0, "wall_s": 1.0, "hard/accuracy": 1.0}]), CURVES, ["hard"])
 
 
+def test_marks_of_training_validation_and_evaluations_differ() -> None:
+    """However few records there are: then training has dots as well."""
+    lines = [{"step": n, "wall_s": float(n), "train/accuracy": 0.1, "validation/accuracy": 0.2} for n in (1, 2)]
+    names = [f"e{number}" for number in range(7)]
+    lines.append({"step": 2, "wall_s": 3.0, **{f"{name}/accuracy": 0.5 for name in names}})
+    figure = training_figure(metrics_table(lines), CURVES, names)
+    marks = [line.get_marker() for line in figure.axes[0].lines]
+    assert len(marks) == 9 and len(set(marks)) == 9 and "None" not in marks
+    assert len({line.get_color() for line in figure.axes[0].lines[1:]}) == 8
+
+
 def test_energy_medians_and_finding() -> None:
-    shown = panel([True, True, True, False, False])
+    shown = panel([True, True, True, False, False, False])
     figure = energy_figure([shown], ("right boards", "wrong boards"))
     lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
     np.testing.assert_allclose(lines["right boards, n = 3"], np.median(shown.energy[:3], axis=0))
-    np.testing.assert_allclose(lines["wrong boards, n = 2"], np.median(shown.energy[3:], axis=0))
+    np.testing.assert_allclose(lines["wrong boards, n = 3"], np.median(shown.energy[3:], axis=0))
     assert shown.separation == 1
     assert title(figure) == (
-        "Share of pairs in which right boards end with less energy than wrong boards "
-        "(other differences between the groups count in): 100 % (hard)"
+        "Share of pairs in which right boards end with less energy than wrong boards (50 %: no difference): "
+        "100 % (hard, n = 3)"
     )
 
 
-def test_energy_of_one_group_alone(tmp_path: Path) -> None:
-    figure = energy_figure([panel([True] * 40)], ("right boards", "wrong boards"))
-    save_figure(figure, tmp_path / "one.png")
+def test_energy_is_compared_within_strata() -> None:
+    shown = deceptive()
+    blind = EnergyPanel("hard", shown.energy, shown.chosen)
+    assert blind.separation > 0.5 and blind.difference < -40
+    assert shown.separation == 0 and shown.difference == pytest.approx(1)
+    figure = energy_figure([shown], ("right", "wrong"), common="length")
+    assert title(figure) == (
+        "Share of pairs of equal length in which right end with less energy than wrong (50 %: no difference): "
+        "0 % (hard, n = 10)"
+    )
+    course, ends = figure.axes
+    assert course.get_title(loc="left") == "hard (1 of 21 left out)"
+    assert ends.get_xlabel() == "energy E less the mean at equal length"
+    assert ends.get_title(loc="left") == "after step 72, difference +1"
+    assert {line.get_label() for line in course.lines} == {"right, n = 10", "wrong, n = 10"}
+    # Of the means of their strata, 0.8 and 0.2 above the wrong samples.
+    marks = {round(float(x), 6) for line in ends.lines for x in line.get_xdata()}
+    assert marks == {0.2, 0.8, -0.2, -0.8}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.floats(-5, 5)), min_size=1, max_size=30))
+def test_both_groups_hold_every_stratum_equally(drawn: list[tuple[int, bool, float]]) -> None:
+    strata, right, depth = (list(column) for column in zip(*drawn, strict=True))
+    shown = falling(np.array(depth), right, strata)
+    mixed = {s for s in strata if len({r for t, r, _ in drawn if t == s}) == 2}
+    assert bool(shown.pairs) == bool(mixed) == np.isfinite(shown.difference)
+    if not mixed:
+        assert (shown.weights == 1).all() and np.isnan(shown.separation)
+        return
+    for stratum in set(strata):
+        here = shown.stratum == sorted(set(strata)).index(stratum)
+        one, other = shown.weights[here & shown.chosen].sum(), shown.weights[here & ~shown.chosen].sum()
+        assert one == pytest.approx(other) and bool(one) == (stratum in mixed)
+    # The difference is the coefficient of the group in a regression with one mean per stratum.
+    columns = np.stack([shown.chosen, *(shown.stratum == s for s in range(len(set(strata))))], axis=1).astype(float)
+    fitted = np.linalg.lstsq(columns, shown.energy.isel(step=-1).values, rcond=None)[0]
+    assert shown.difference == pytest.approx(fitted[0], abs=1e-6)
+
+
+def test_energies_that_cannot_be_compared(tmp_path: Path) -> None:
+    apart = falling(np.arange(1.0, 41.0), [True] * 20 + [False] * 20, [30] * 20 + [20] * 20, "apart")
+    figure = energy_figure([panel([True] * 40), apart], ("right boards", "wrong boards"), common="length")
+    save_figure(figure, tmp_path / "both.png")
     assert title(figure).startswith("Median energy after the last step: -")
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["hard (no wrong boards)", "after step 72", "apart (no pairs of equal length)", "after step 72"]
+    mixed = energy_figure([deceptive(), apart], ("right boards", "wrong boards"), common="length")
+    assert title(mixed).endswith(": 0 % (hard, n = 10)")  # and nothing of the other
+
+
+def test_energies_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="have in common"):
+        energy_figure([deceptive()], ("right boards", "wrong boards"))
+    with pytest.raises(ValueError, match="strata of 2 samples"):
+        falling(np.ones(2), [True, False], [1])
     with pytest.raises(ValueError, match="groups of 2 samples"):
         EnergyPanel("hard", panel([True, False]).energy, np.array([True]))
     with pytest.raises(ValueError, match="sample and step"):

@@ -114,6 +114,8 @@ def board_figure(stories: Sequence[BoardStory], *, block: BlockShape | None = No
         f"Colour: first three principal components of each cell's oscillators ({percent(explained.sum())} of the "
         "variance) as red, green, blue. Bold: givens. Struck through and boxed: wrong."
     )
+    if len({tuple(part["step"].values) for part in shown}) > 1:
+        caption += " Rows differ in their steps: each frame has its own above it."
     headline(figure, "\n".join(story.title for story in stories), caption)
     return figure
 

@@ -94,7 +94,8 @@ def _training(run: Run) -> Figure:
 
 
 def _over_steps(run: Run) -> Figure:
-    return accuracy_over_steps(_results(run, "correct_at", "cells_correct_at", "branching"), training_steps(run))
+    needed = ("correct_at", "cells_correct_at", "puzzle", "branching")
+    return accuracy_over_steps(_results(run, *needed), training_steps(run))
 
 
 def _by_givens(run: Run) -> Figure:
@@ -103,16 +104,18 @@ def _by_givens(run: Run) -> Figure:
 
 def _energy(run: Run) -> Figure:
     panels = []
-    for name, result in _results(run, "correct").items():
+    for name, result in _results(run, "correct", "givens").items():
+        right, givens = result["correct"].values.astype(bool), result["givens"].values
         layers = _layers(run, "summary", name)
         for layer, summary in layers.items():
             if "energy" in summary:
                 energy = summary["energy"].sel(sample=result["sample"].values)
                 title = name if len(layers) == 1 else f"{name}, {layer}"
-                panels.append(EnergyPanel(title, energy.compute(), result["correct"].values.astype(bool)))
+                panels.append(EnergyPanel(title, energy.compute(), right, givens))
     if not panels:
         raise _Missing("no energies were recorded")
-    return energy_figure(panels, ("solved boards", "unsolved boards"))
+    # Energy goes with the number of givens, and boards with few of them are the ones that stay unsolved.
+    return energy_figure(panels, ("solved boards", "unsolved boards"), common="givens")
 
 
 def _layers(run: Run, section: str, evaluation: str) -> dict[str, xr.Dataset]:
@@ -161,7 +164,7 @@ class _Shown:
             states=self.states.compute(),
             answers=answers,
             title=f"{self.evaluation}, board {self.sample}, {self.givens} givens, {kind}: {ending}",
-            label=f"{'solved' if self.solved else 'unsolved'} ({self.evaluation})",
+            label=f"{'solved' if self.solved else 'unsolved'} ({self.evaluation}, {last} steps)",
         )
 
 
@@ -179,11 +182,20 @@ def _oscillators(run: Run) -> Figure:
     boards = list(_recorded_boards(run))
     if not boards:
         raise _Missing("no trajectories were recorded")
-    solved, unsolved = ([board for board in boards if board.solved is kind] for kind in (True, False))
-    chosen = [max(solved, key=lambda board: board.hardness)] if solved else []
-    if unsolved:
-        # Of the same evaluation if there is one, so that the two rows differ in nothing but the ending.
-        beside = [board for board in unsolved if chosen and board.evaluation == chosen[0].evaluation]
-        chosen.append(max(beside or unsolved, key=lambda board: board.hardness))
+    chosen = _solved_and_unsolved(boards)
     block = BlockShape(*run.spec.get("task", {}).get("block", (3, 3)))
     return board_figure([board.story() for board in chosen], block=block)
+
+
+def _solved_and_unsolved(boards: list[_Shown]) -> list[_Shown]:
+    """The hardest board that was solved and the hardest that was not, as far as there are both.
+
+    Of one evaluation if one has both, so that the two differ in nothing but the ending.
+    """
+    endings = {(board.evaluation, board.solved) for board in boards}
+    both = [board for board in boards if {(board.evaluation, True), (board.evaluation, False)} <= endings]
+    first = max(both or boards, key=lambda board: (board.solved, board.hardness))
+    others = [board for board in both or boards if board.solved != first.solved]
+    if both:
+        others = [board for board in others if board.evaluation == first.evaluation]
+    return [first, *([max(others, key=lambda board: board.hardness)] if others else [])]
