@@ -22,18 +22,19 @@ STORE_OVERHEAD = 1_000
 """Bytes of the root's document and of the group documents of a small store (measured)."""
 
 DIMENSIONS = {
-    "sample": "position in the data set",
-    "step": "integrator steps done; 0 is the initial state",
-    "time": "simulated time",
-    "y": "row of the grid",
-    "x": "column of the grid",
-    "component": "component of one oscillator's vector",
-    "oscillator": "oscillator of the group at one site, or node of the network",
-    "member": "member of the ensemble",
-    "layer": "layer of the network",
-    "run": "run",
+    "sample": ("position in the data set", "number of the sample, from 0"),
+    "step": ("integrator steps", "steps done; 0 is the initial state"),
+    "at_step": ("integrator steps", "steps done when an answer was read out"),
+    "time": ("simulated time", "sum of the step sizes so far"),
+    "y": ("row", "row of the grid"),
+    "x": ("column", "column of the grid"),
+    "component": ("component", "component of one oscillator's vector"),
+    "oscillator": ("oscillator", "oscillator of the group at one site, or node of the network"),
+    "member": ("member", "member of the ensemble"),
+    "layer": ("layer", "layer of the network"),
+    "run": ("run", "one of several runs"),
 }
-"""The dimension names of the project and what they count. A task may add its own."""
+"""The dimension names of the project: what an axis of a plot says, and what they count. A task may add its own."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 
@@ -100,13 +101,15 @@ class ArrayDeclaration:
 
 def coordinate(dim: str, length: int, *, units: str = "1", append: bool = False) -> ArrayDeclaration:
     """Declare the integer coordinate of a dimension, described as in `DIMENSIONS`."""
+    long_name, description = DIMENSIONS.get(dim, (dim, ""))
     return ArrayDeclaration(
         name=dim,
         dims=(dim,),
         shape=(length,),
         dtype="int64",
         units=units,
-        long_name=DIMENSIONS.get(dim, dim),
+        long_name=long_name,
+        description=description,
         append_dim=dim if append else None,
     )
 
