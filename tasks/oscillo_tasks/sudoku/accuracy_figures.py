@@ -25,6 +25,7 @@ from oscillo.plotting import (
     style,
     wilson_interval,
 )
+from oscillo_tasks.sudoku.metrics import blank_cells, over_cells
 
 COLUMNS = 3
 """Panels beside each other."""
@@ -47,7 +48,7 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
 
     Args:
         results: by evaluation, each with `correct_at` and `cells_correct_at` [sample, at_step], the coordinate
-            `at_step`, and `branching` [sample].
+            `at_step`, `puzzle` [sample, y, x] and `branching` [sample].
         training_steps: steps that the network was trained with, where they are known.
 
     Raises:
@@ -90,7 +91,8 @@ def _draw_course(axes: Axes, result: xr.Dataset, look: SeriesStyle) -> float:
     right = result["correct_at"].transpose("at_step", "sample").values.astype(bool)
     share = right.mean(axis=1)
     low, high = wilson_interval(right.sum(axis=1), np.full(len(steps), right.shape[1]))
-    cells = result["cells_correct_at"].mean("sample").values
+    blanks = blank_cells(result["puzzle"].transpose("sample", ...).values)
+    cells = over_cells(result["cells_correct_at"].transpose("sample", "at_step").values, blanks)
     axes.plot(steps, cells, color=look.color, alpha=0.4, linewidth=0.9)
     axes.errorbar(
         steps,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from oscillo_tasks.sudoku.reference import (
     sudoku_settings,
     sudoku_weights,
 )
+from oscillo_tasks.sudoku.tensor_files import load_tensors
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def import_checkpoint(path: str | Path, out: str | Path, *, steps: int = 16) -> 
     if not out.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to; make it first")
     try:
-        weights, source = _weights(_read(path))
+        weights, source = _weights(load_tensors(path))
         settings = sudoku_settings(weights, {"T": steps, "learn_omg": True})
         network, digits = sudoku_network(settings), digits_of(weights)
         model = SudokuModel(network.build(network.resolve_sites(None)), digits)
@@ -83,14 +83,6 @@ def import_checkpoint(path: str | Path, out: str | Path, *, steps: int = 16) -> 
     save_file(state, part, {"network": network.model_dump_json(), "digits": json.dumps(digits)})
     part.replace(out)
     return ImportSummary(source, network, digits, sum(value.numel() for value in state.values()), out)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises whatever the bytes make of it
-        reason = str(error).strip().splitlines()
-        raise ReferenceMismatch(f"it cannot be read as tensors ({reason[0] if reason else error!r})") from error
 
 
 def _weights(content: Any) -> tuple[dict[str, Tensor], str]:

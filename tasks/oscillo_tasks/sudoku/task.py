@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 AUGMENTATION = 1_000_000
 """Purpose of the draws that move boards about; small numbers are those of the network's layers."""
 
+_OF_BLANKS = "over the board's blank cells; not a number for a board without blanks"
+
 
 class BoardsSpec(Spec):
     """Where boards come from."""
@@ -66,6 +70,14 @@ class BoardsSpec(Spec):
         rows = count_rows(self.source, block)
         return rows if rows is None or self.limit is None else min(self.limit, rows)
 
+    def missing(self) -> str | None:
+        """Which file or folder is not there, in words; None when nothing is missing."""
+        path = Path(self.source)
+        if self.source == "generated" or path.is_file() or (path / "features.pt").is_file():
+            return None
+        lacking = f"features.pt in the folder {path}" if path.is_dir() else f"file or folder {self.source}"
+        return f"there is no {lacking} (from {Path.cwd()})"
+
     def load(self, block: BlockShape, report: Report) -> Boards:
         """The boards.
 
@@ -76,19 +88,30 @@ class BoardsSpec(Spec):
             report(
                 f"  {self.boards} boards with {self.givens[0]}-{self.givens[1]} givens (seed {self.seed}, {self.split})"
             )
-            with progress("  generating", self.boards) as show:
-                return cached_boards(
-                    self.boards, self.givens, self.seed, block=block, split=self.split,
-                    progress=lambda done, total: show(done, {}),
-                )  # fmt: skip
+            return cached_boards(
+                self.boards, self.givens, self.seed, block=block, split=self.split,
+                generating=partial(_generating, self.boards), found=lambda path: report(f"    from the cache: {path}"),
+            )  # fmt: skip
         file = read_boards(self.source, block, limit=self.limit)
         low, high = int(file.boards.givens.min()), int(file.boards.givens.max())
         report(f"  {len(file.boards)} boards with {low}-{high} givens from {self.source}")
-        if file.rejected:
-            report(f"  {len(file.rejected)} rows were left out:")
-            for row in file.rejected[:5]:
-                report(f"    {row}")
+        for line in file.left_out:
+            report(f"  {line}")
         return file.boards
+
+
+@contextmanager
+def _generating(boards: int) -> Iterator[Callable[[int, int], None]]:
+    """Show how many boards are made, while they are."""
+    with progress("  generating", boards) as show:
+        yield lambda done, total: show(done, {})
+
+
+class TrainingBoardsSpec(BoardsSpec):
+    """Boards to train on."""
+
+    boards: int = Field(default=9000, ge=1, description="How many boards to generate.")
+    seed: int = Field(default=1, ge=0, description="Seed of generated boards.")
 
 
 class SudokuEvaluationSpec(EvaluationSpec, BoardsSpec):
@@ -107,7 +130,7 @@ class SudokuTaskSpec(TaskSpec):
     block: tuple[int, int] = Field(
         default=(3, 3), description="Rows and columns of a block: 3x3 blocks make a 9x9 board."
     )
-    train: BoardsSpec = Field(default=BoardsSpec(boards=9000, seed=1), description="Boards to train on.")
+    train: TrainingBoardsSpec = Field(default=TrainingBoardsSpec(), description="Boards to train on.")
     augment: bool = Field(
         default=True,
         description="Whether each training board is moved about at random: digits, bands, rows, stacks, columns.",
@@ -159,11 +182,7 @@ class SudokuTaskSpec(TaskSpec):
         """Files of boards that are not there."""
         places: list[tuple[tuple[str | int, ...], BoardsSpec]] = [(("train", "source"), self.train)] if training else []
         places += [(("evaluations", n, "source"), boards) for n, boards in enumerate(self.evaluations)]
-        return [
-            (place, f"there is no file or folder {boards.source} (from {Path.cwd()})")
-            for place, boards in places
-            if boards.source != "generated" and not Path(boards.source).exists()
-        ]
+        return [(place, text) for place, boards in places if (text := boards.missing()) is not None]
 
     def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
         """Boards that cannot be generated."""
@@ -262,14 +281,14 @@ class SudokuTask(Task):
         with torch.no_grad():
             right = ((logits.argmax(-1) + 1 == solution) | (puzzle > 0)).flatten(1)
             blank = (puzzle == 0).flatten(1)
-            cells = (right & blank).sum() / blank.sum().clamp_min(1)
+            cells = (right & blank).sum() / blank.sum()  # not a number where there is nothing to fill
             return losses, {"board_accuracy": right.all(1).float().mean(), "cell_accuracy": cells}
 
     def predict(
         self, model: nn.Module, batch: Batch, draws: Draws, *, steps: int | None = None,
         observe: NetworkObserver | None = None, answer_steps: Sequence[int] = (),
     ) -> Results:  # fmt: skip
-        """Digits and what is known of them; see `arrays`."""
+        """Digits and what is known of them; see `arrays`. Shares of no blank cells are not a number."""
         puzzle, solution = batch["puzzle"], batch["solution"]
         blank = puzzle == 0
         early: dict[int, Tensor] = {}
@@ -277,7 +296,7 @@ class SudokuTask(Task):
         logits = model(puzzle, draws, steps=steps, observe=watch)
         probability, best = logits.float().softmax(-1).max(-1)
         answer = torch.where(blank, best + 1, puzzle)
-        blanks = blank.flatten(1).sum(1).clamp_min(1)
+        blanks = blank.flatten(1).sum(1)
         results: Results = {
             "puzzle": puzzle, "solution": solution, "prediction": answer,
             "correct": (answer == solution).flatten(1).all(1),
@@ -304,18 +323,22 @@ class SudokuTask(Task):
             "solution": ResultArray(*grid, "uint8", "digit of the solution"),
             "prediction": ResultArray(*grid, "uint8", "digit answered", "blank cells; givens as they are"),
             "correct": ResultArray((), (), "bool", "board solved", "all blank cells right"),
-            "cells_correct": ResultArray((), (), "float32", "share of blank cells right"),
-            "confidence": ResultArray((), (), "float32", "confidence", "mean top probability over the blank cells"),
+            "cells_correct": ResultArray((), (), "float32", "share of blank cells right", _OF_BLANKS),
+            "confidence": ResultArray((), (), "float32", "confidence", f"mean top probability, {_OF_BLANKS}"),
             "givens": ResultArray((), (), "int16", "given digits"),
             "branching": ResultArray((), (), "bool", "needs branching", "naked and hidden singles do not finish it"),
         }
         if answer_steps:
             at = ("at_step",), (len(answer_steps),)
             found["prediction_at"] = ResultArray(
-                ("at_step", *grid[0]), (len(answer_steps), *self.spec.sites), "uint8", "digit answered at that step"
+                ("at_step", *grid[0]),
+                (len(answer_steps), *self.spec.sites),
+                "uint8",
+                "digit answered",
+                "read out at that step",
             )
             found["correct_at"] = ResultArray(*at, "bool", "board solved", "by the answer read out at that step")
-            found["cells_correct_at"] = ResultArray(*at, "float32", "share of blank cells right")
+            found["cells_correct_at"] = ResultArray(*at, "float32", "share of blank cells right", _OF_BLANKS)
         return found
 
     def shipped_weights(self) -> Path | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from oscillo_tasks.sudoku.boards import BlockShape, Boards, cached_boards, default_cache_dir
@@ -15,9 +17,17 @@ def load(folder, **changes) -> Boards:
 
 
 def test_the_second_time_nothing_is_made(tmp_path, monkeypatch):
-    first = load(tmp_path / "new" / "folder")
+    files, told = [], []
+
+    @contextmanager
+    def generating():
+        yield lambda done, total: told.append((done, total))
+
+    first = load(tmp_path / "new" / "folder", generating=generating, found=files.append)
+    assert told[-1] == (20, 20) and not files
     monkeypatch.setattr(cache_module, "generate", lambda *_, **__: pytest.fail("made again"))
-    second = load(tmp_path / "new" / "folder")
+    second = load(tmp_path / "new" / "folder", generating=lambda: pytest.fail("a bar for nothing"), found=files.append)
+    assert files == list((tmp_path / "new" / "folder").iterdir())
     assert np.array_equal(first.puzzles, second.puzzles) and np.array_equal(first.nodes, second.nodes)
 
 

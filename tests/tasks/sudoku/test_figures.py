@@ -64,6 +64,37 @@ def test_courses_are_the_recorded_shares(run: Run, drawn: dict[str, Figure]) -> 
     assert "trained with 16 steps" in texts(drawn["accuracy_over_steps"])
 
 
+def test_cells_are_counted_over_all_boards() -> None:
+    """A board with one blank, right, one with nine, wrong, and one without any."""
+    puzzle = np.ones((3, 4, 4), dtype=np.uint8)
+    puzzle[0, 0, 0], puzzle[1, :3, :3] = 0, 0
+    result = xr.Dataset(
+        {
+            "correct_at": (("sample", "at_step"), [[True, True], [False, False], [True, True]]),
+            "cells_correct_at": (("sample", "at_step"), [[1.0, 1.0], [0.0, 0.0], [np.nan, np.nan]]),
+            "puzzle": (("sample", "y", "x"), puzzle),
+            "branching": ("sample", [False, False, False]),
+        },
+        coords={"at_step": [1, 2]},
+    )
+    axes = accuracy_over_steps({"id": result}).axes[0]
+    (faint,) = (line for line in axes.lines if line.get_alpha() is not None)
+    np.testing.assert_allclose(faint.get_ydata(), 0.1)
+
+
+def test_energies_are_compared_at_equal_givens(run: Run, drawn: dict[str, Figure]) -> None:
+    figure = drawn["energy"]
+    assert "Share of pairs of equal givens in which solved boards end with less energy" in figure.get_suptitle()
+    for row, name in enumerate(("id", "hard", "hard_64")):
+        result = run.data[f"result/{name}"]
+        right, givens = result["correct"].values, result["givens"].values
+        both = np.isin(givens, np.intersect1d(givens[right], givens[~right]))
+        assert not both.all()
+        told = {line.get_label() for line in figure.axes[2 * row].lines}
+        assert told == {f"solved boards, n = {(right & both).sum()}", f"unsolved boards, n = {(~right & both).sum()}"}
+        assert figure.axes[2 * row].get_title(loc="left").startswith(f"{name} ({(~both).sum()} of {len(both)} left")
+
+
 def test_training_steps_are_marked_where_they_are(run: Run) -> None:
     results = {"hard_64": run.data["result/hard_64"].to_dataset()}
     title = accuracy_over_steps(results, 16).get_suptitle()
@@ -87,10 +118,18 @@ def test_boards_shown_are_a_solved_and_an_unsolved_one(run: Run, drawn: dict[str
     solved, unsolved = drawn["oscillators"].get_suptitle().splitlines()
     assert solved.endswith("solved in 16 steps") and "blanks wrong after" in unsolved
     assert solved.split(",")[0] == unsolved.split(",")[0]
+    assert drawn["oscillators"].axes[0].get_ylabel().endswith("16 steps)")
     name, sample = unsolved.split(",")[0], int(unsolved.split("board ")[1].split(",")[0])
     result = run.data[f"result/{name}"].sel(sample=sample)
     digits = [int(text.get_text()) for text in drawn["oscillators"].axes[-1].texts]
     np.testing.assert_array_equal(digits, result["prediction"].values.reshape(-1))
+
+
+def test_both_boards_shown_are_of_one_evaluation_if_one_has_both_kinds(tmp_path: Path) -> None:
+    solves_all = Evaluation("all", 100, (22, 34), 64, 50.0, 2)  # and has the hardest boards that are solved
+    path = make_run(tmp_path, [solves_all, EVALUATIONS[0]])
+    rows = figures(open_run(path))["oscillators"].get_suptitle().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["id", "id"]
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
@@ -131,6 +170,12 @@ def test_digits_of_a_board_and_its_mistake() -> None:
     strokes = [path.get_extents() for path in last.collections[0].get_paths()]
     assert all(7 < box.x0 and box.x1 < 8 and 4 < box.y0 and box.y1 < 5 for box in strokes)
     assert len(last.collections) == 1 + len(first.collections)
+
+
+def test_rows_of_different_steps_say_so() -> None:
+    said = "Rows differ in their steps"
+    assert said in board_figure([story(5), story(9)]).get_supxlabel()
+    assert said not in board_figure([story(5), story(5)]).get_supxlabel()
 
 
 def test_answers_on_the_way_are_shown_at_their_steps() -> None:

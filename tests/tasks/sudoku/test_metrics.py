@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oscillo_tasks.sudoku.metrics import board_metrics
+from oscillo_tasks.sudoku.metrics import blank_cells, board_metrics, over_cells
 
 
 def results(correct, cells_correct, givens, branching, cells=16):
@@ -53,9 +53,24 @@ def test_groups_without_boards_are_left_out():
     assert not any(name.startswith("branching") for name in found)
 
 
-def test_a_full_board_has_no_blank_cells():
-    found = board_metrics(results([True], [0.0], [16], [False]))
-    assert found["cell_accuracy"] == 0.0 and found["board_accuracy"] == 1.0
+def test_a_full_board_has_nothing_to_fill():
+    found = board_metrics(results([True], [np.nan], [16], [False]))
+    assert found["board_accuracy"] == 1.0 and not {"cell_accuracy", "confidence"} & set(found)
+    beside = results([True, False], [np.nan, 0.25], [16, 8], [False, False])
+    beside["confidence"] = np.array([np.nan, 0.5], dtype=np.float32)
+    found = board_metrics(beside)
+    assert found["cell_accuracy"] == 0.25 and found["confidence"] == 0.5 and found["board_accuracy"] == 0.5
+
+
+def test_cells_count_alike_whatever_board_they_are_on():
+    puzzles = np.ones((3, 4, 4), dtype=np.uint8)
+    puzzles[0, 0, 0] = 0
+    puzzles[1, 0:3, 0:3] = 0
+    blanks = blank_cells(puzzles)
+    assert blanks.tolist() == [1, 9, 0]
+    shares = np.array([[1.0, 0.0], [0.0, 1.0], [np.nan, np.nan]])
+    np.testing.assert_allclose(over_cells(shares, blanks), [0.1, 0.9])
+    assert np.isnan(over_cells(shares[2:], blanks[2:])).all()
 
 
 boards = st.lists(

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from oscillo_tasks.sudoku import SudokuTask
+from oscillo_tasks.sudoku import SudokuTask, SudokuTaskSpec
+from oscillo_tasks.sudoku import task as task_module
 from oscillo_tasks.sudoku.boards import BlockShape, generate
 
 import oscillo
@@ -156,6 +158,50 @@ def test_blank_cells_start_at_a_draw_of_their_own_and_givens_at_their_digit(prep
         model(batch["puzzle"])
 
 
+def test_a_part_of_the_training_boards_leaves_the_rest_as_it_was():
+    whole = SudokuTaskSpec().train
+    part = oscillo.load(spec_of(block=[3, 3], train={"seed": 5}, evaluations=[])).task.train
+    assert part.boards == whole.boards == 9000 and (whole.seed, part.seed) == (1, 5)
+    assert oscillo.load(spec_of(block=[3, 3], train={}, evaluations=[])).task.train == whole
+
+
+def test_a_board_without_blanks_has_nothing_to_fill(prepared):
+    task, model, batch = prepared
+    full = {name: value[:5].clone() for name, value in batch.items()}
+    full["puzzle"][2] = full["solution"][2]
+    results = task.predict(model, full, Draws(0, full["index"]), answer_steps=(1, 3))
+    assert results["correct"][2] and results["correct_at"][2].all()
+    for name in ("cells_correct", "confidence", "cells_correct_at"):
+        assert results[name][2].isnan().all() and not results[name][[0, 1, 3, 4]].isnan().any()
+    arrays = {name: value.detach().numpy() for name, value in results.items()}
+    others = {name: np.delete(value, 2, axis=0) for name, value in arrays.items()}
+    with_it, without_it = task.metrics(arrays), task.metrics(others)
+    assert with_it["boards"] == 5 and without_it["boards"] == 4
+    assert with_it["cell_accuracy"] == without_it["cell_accuracy"] and with_it["confidence"] == without_it["confidence"]
+    _, one = task.loss(model, full, Draws(0, full["index"]))
+    alone = {name: value[[0, 1, 3, 4]] for name, value in full.items()}
+    _, other = task.loss(model, alone, Draws(0, alone["index"]))
+    assert one["cell_accuracy"] == other["cell_accuracy"] and one["board_accuracy"] > other["board_accuracy"]
+
+
+def test_boards_from_the_cache_show_no_bar(monkeypatch, tmp_path):
+    monkeypatch.setenv("OSCILLO_CACHE", str(tmp_path))
+    shown = []
+
+    @contextmanager
+    def bar(what, total):
+        shown.append(total)
+        yield lambda done, numbers: shown.append(done)
+
+    monkeypatch.setattr(task_module, "progress", bar)
+    lines = []
+    build_task().prepare_evaluations(lines.append)
+    assert shown == [6, 6] and not any("cache" in line for line in lines)
+    build_task().prepare_evaluations(lines.append)
+    (file,) = (tmp_path / "sudoku").iterdir()
+    assert shown == [6, 6] and lines[-1] == f"    from the cache: {file}"
+
+
 def test_two_evaluations_of_one_name_are_refused():
     twice = [{"name": "id", "boards": 2, "givens": [6, 10]}] * 2
     assert "two evaluations are called id" in refused(evaluations=twice)
@@ -237,7 +283,7 @@ def test_bad_rows_are_told_and_left_out(tmp_path, boards):
     assert len(task.evaluation_data(task.spec.evaluations[0])) == 12
     assert "  6 rows were left out:" in lines
     told = [line for line in lines if line.strip().startswith("row ")]
-    assert [line.split(":")[0].strip() for line in told] == [f"row {row}" for row in range(5, 10)]  # five are shown
+    assert [line.split(":")[0].strip() for line in told] == [f"row {row}" for row in range(5, 11)]
     run = oscillo.run(spec_of(evaluations=[{"name": "file", "source": source}]), runs=tmp_path / "runs")
     assert run.data["result/file"].sizes["sample"] == 12
 
@@ -255,6 +301,8 @@ def test_a_file_that_is_not_there(tmp_path, part):
     with pytest.raises(oscillo.SpecError, match=rf"{where}.*no file or folder nowhere\.csv"):
         oscillo.run(spec_of(**task), runs=tmp_path)
     assert not any(tmp_path.iterdir())
+    folder = build_task(train={"source": str(tmp_path)}).spec
+    assert folder.missing()[0][1].startswith(f"there is no features.pt in the folder {tmp_path} (from ")
 
 
 @pytest.mark.parametrize(
@@ -302,3 +350,14 @@ def test_what_is_declared_is_what_is_predicted(prepared):
     assert set(declared) == set(results)
     for name, array in declared.items():
         assert tuple(results[name].shape[1:]) == array.shape and len(array.dims) == len(array.shape), name
+
+
+def test_axes_of_plots_are_labelled_in_a_few_words(tmp_path):
+    data = oscillo.run(spec_of(), runs=tmp_path).data
+    labels = {
+        f"{node.path}/{name}": variable.attrs["long_name"]
+        for node in data.subtree
+        for name, variable in node.variables.items()
+    }
+    assert {"/result/id/at_step", "/trajectory/id/layer0/step", "/result/id/cells_correct"} <= set(labels)
+    assert not {place: label for place, label in labels.items() if len(label) > 30}  # xarray breaks the line there

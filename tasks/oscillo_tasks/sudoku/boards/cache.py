@@ -7,6 +7,8 @@ import os
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from hashlib import blake2b
 from pathlib import Path
 
@@ -39,7 +41,8 @@ def cached_boards(
     *,
     block: BlockShape | None = None,
     split: Split = "train",
-    progress: Progress | None = None,
+    generating: Callable[[], AbstractContextManager[Progress | None]] = nullcontext,
+    found: Callable[[Path], None] = lambda path: None,
     cache_dir: str | Path | None = None,
 ) -> Boards:
     """Boards of `generate`, from the cache where they are there already, and into it where not.
@@ -50,7 +53,8 @@ def cached_boards(
         seed: 0 or more.
         block: block shape; 3x3 unless given.
         split: which grids to use.
-        progress: called while boards are made.
+        generating: entered only while boards are made, and gives what is told of their progress.
+        found: told the file, when the boards are read from it instead.
         cache_dir: folder of the cache; `default_cache_dir` unless given. A damaged file is made anew, and a folder
             that cannot be written to is left alone, both with a warning.
 
@@ -63,10 +67,14 @@ def cached_boards(
     path = cache_file(count, givens, seed, block, split, folder)
     if path.exists():
         try:
-            return _load(path, count, block)
+            boards = _load(path, count, block)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             warnings.warn(f"{path}: damaged ({error}); its boards are made anew", stacklevel=2)
-    boards = generate(count, givens, seed, block=block, split=split, progress=progress)
+        else:
+            found(path)
+            return boards
+    with generating() as progress:
+        boards = generate(count, givens, seed, block=block, split=split, progress=progress)
     try:
         _save(path, boards)
     except OSError as error:

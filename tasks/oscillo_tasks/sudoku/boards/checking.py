@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +54,7 @@ def parse_board(text: str, block: BlockShape | None = None) -> np.ndarray:
 def parse_boards(texts: Sequence[str], block: BlockShape) -> tuple[np.ndarray, dict[int, str]]:
     """Digits of many boards, uint8 [n, cells], and the reasons, by place, for those that are none (left blank)."""
     reasons = {
-        place: f"{len(text)} characters instead of {block.cells}"
+        place: f"wrong length: {len(text)} characters instead of {block.cells}"
         for place, text in enumerate(texts)
         if len(text) != block.cells
     }
@@ -66,7 +66,7 @@ def parse_boards(texts: Sequence[str], block: BlockShape) -> tuple[np.ndarray, d
     for place in np.flatnonzero(illegal.any(axis=1)).tolist():
         cell = int(illegal[place].argmax())
         reasons[place] = (
-            f"illegal character {texts[place][cell]!r} at position {cell + 1} ({_cell_name(cell, block)}); "
+            f"illegal character: {texts[place][cell]!r} at position {cell + 1} ({_cell_name(cell, block)}); "
             f"a board is written with 1 to {block.side}, and 0 or . for blank"
         )
     digits[list(reasons)] = 0
@@ -95,39 +95,45 @@ def contradictions(puzzles: np.ndarray, block: BlockShape) -> dict[int, str]:
     return reasons
 
 
-def _solver_reasons(answers: Answers, solutions: np.ndarray | None, block: BlockShape) -> dict[int, str]:
+def _solver_reasons(answers: Answers, solutions: np.ndarray, block: BlockShape) -> dict[int, str]:
     """Reasons that only the solver finds: no solution, more than one, or one that is not the one given."""
     reasons = {int(place): "no solution" for place in np.flatnonzero(answers.found == 0)}
     reasons |= {int(place): "more than one solution" for place in np.flatnonzero(answers.found > 1)}
     for place in np.flatnonzero(~answers.decided):
         reasons[int(place)] = f"not decided within {_BUDGET:,} branches whether it has exactly one solution"
-    if solutions is not None:
-        differs = answers.solutions != solutions
-        for place in np.flatnonzero(differs.any(axis=1) & (answers.found == 1) & answers.decided):
-            cell = int(differs[place].argmax())
-            reasons[int(place)] = (
-                f"wrong solution: {int(solutions[place, cell])} at {_cell_name(cell, block)}, "
-                f"where the only solution has {int(answers.solutions[place, cell])}"
-            )
+    differs = (answers.solutions != solutions) & solutions.any(axis=1, keepdims=True)
+    for place in np.flatnonzero(differs.any(axis=1) & (answers.found == 1) & answers.decided):
+        cell = int(differs[place].argmax())
+        reasons[int(place)] = (
+            f"wrong solution: {int(solutions[place, cell]) or 'blank'} at {_cell_name(cell, block)}, "
+            f"where the only solution has {int(answers.solutions[place, cell])}"
+        )
     return reasons
 
 
 def check_boards(
     puzzles: np.ndarray,
-    solutions: np.ndarray | None,
+    solutions: np.ndarray,
     block: BlockShape,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    bad_puzzles: Mapping[int, str] | None = None,
+    bad_solutions: Mapping[int, str] | None = None,
 ) -> Checked:
     """Prove for every puzzle that it has exactly one solution, and compare it with the one given.
 
+    What is wrong with a puzzle is told before what is wrong with its solution.
+
     Args:
         puzzles: uint8 [n, cells], 0 for blank, digits up to the side.
-        solutions: uint8 [n, cells], or None where they are not known.
+        solutions: uint8 [n, cells]; a row of zeros where the solution is not known.
         block: block shape of the boards.
         progress: called with (boards checked, n).
+        bad_puzzles: why a puzzle is no board at all, by place.
+        bad_solutions: why what was given as a solution is no board at all, by place; its row is zeros.
     """
     n = len(puzzles)
-    reasons = contradictions(puzzles, block)
+    reasons = contradictions(puzzles, block) | dict(bad_puzzles or {})
     found = np.zeros_like(puzzles)
     nodes = np.zeros(n, dtype=np.int64)
     sound = np.array([place for place in range(n) if place not in reasons], dtype=np.int64)
@@ -135,10 +141,11 @@ def check_boards(
         places = sound[start : start + _AT_ONCE]
         answers = solve(puzzles[places], block, budget=_BUDGET)
         found[places], nodes[places] = answers.solutions, answers.nodes
-        refused = _solver_reasons(answers, None if solutions is None else solutions[places], block)
+        refused = _solver_reasons(answers, solutions[places], block)
         reasons |= {int(places[place]): reason for place, reason in refused.items()}
         if progress is not None:
             progress(start + len(places), len(sound))
+    reasons = dict(bad_solutions or {}) | reasons
     kept = np.array([place for place in range(n) if place not in reasons], dtype=np.int64)
     return Checked(Boards(puzzles[kept], found[kept], nodes[kept], block), kept, reasons)
 
@@ -147,7 +154,7 @@ def check(board: str, block: BlockShape | None = None) -> Boards:
     """One board typed in as text, with its solution.
 
     Args:
-        board: digits row by row, 0 or . for blank; 81 characters for 9x9 boards.
+        board: digits row by row, 0 or . for blank; 81 for 9x9 boards. Spaces and line breaks do not count.
         block: block shape; 3x3 unless given.
 
     Raises:
@@ -155,7 +162,8 @@ def check(board: str, block: BlockShape | None = None) -> Boards:
             solution, more than one, or not decided within 200,000 branches.
     """
     block = block or BlockShape()
-    checked = check_boards(parse_board(board, block)[None], None, block)
+    puzzle = parse_board("".join(board.split()), block)[None]
+    checked = check_boards(puzzle, np.zeros_like(puzzle), block)
     if checked.reasons:
         raise BoardError(checked.reasons[0])
     return checked.boards

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from oscillo_tasks.sudoku.boards.checking import check_boards, parse_boards
-from oscillo_tasks.sudoku.boards.file_content import BoardFile, BoardFileError, RawBoards, Rejected
+from oscillo_tasks.sudoku.boards.file_content import BoardFile, BoardFileError, RawBoards, Rejected, counts_by_kind
 from oscillo_tasks.sudoku.boards.geometry import BlockShape
 
 # Names that public collections give the two columns.
@@ -30,13 +30,14 @@ def read_boards(
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> BoardFile:
-    """Read boards and prove for each that it has exactly one solution, the one the file gives.
+    """Read boards and prove for each that it has exactly one solution: the one the file gives, if it gives one.
 
     Read are
 
     - CSV, plain or gzip, with columns `puzzle` (or `quiz`) and, if known, `solution`, in any order among others; or
       without a header, the puzzle first and the solution second. Boards are strings of digits, 0 or . for
-      blank. RRN's files are of this form. Everything is read as text, so leading zeros stay;
+      blank; a solution may be left empty in any row. RRN's files are of this form. Everything is read as text, so
+      leading zeros stay;
     - a folder with SATNet's `features.pt` and `labels.pt`, one-hot [n, side, side, side], all zeros for blank,
       loaded without running any code in them.
 
@@ -59,13 +60,15 @@ def read_boards(
         raw = read_tensors(path, block, limit)
     else:
         raw = _read_csv(path, block, limit)
-    checked = check_boards(raw.puzzles, raw.solutions, block, progress)
-    refused = [Rejected(int(raw.rows[place]), reason) for place, reason in checked.reasons.items()]
-    rejected = sorted(raw.rejected + refused, key=lambda rejection: rejection.row)
+    checked = check_boards(
+        raw.puzzles, raw.solutions, block, progress, bad_puzzles=raw.bad_puzzles, bad_solutions=raw.bad_solutions
+    )
+    rejected = [Rejected(int(raw.rows[place]), reason) for place, reason in sorted(checked.reasons.items())]
     if not len(checked.boards):
-        first = f"; {rejected[0]}" if rejected else ""
+        reasons = f"; {rejected[0]}" if rejected else ""
+        reasons += f"; in all: {counts_by_kind(rejected)}" if len(rejected) > 1 else ""
         raise BoardFileError(
-            f"{path}: none of its {len(rejected)} rows is a usable {block.side}x{block.side} board{first}"
+            f"{path}: none of its {len(rejected)} rows is a usable {block.side}x{block.side} board{reasons}"
         )
     return BoardFile(checked.boards, rejected)
 
@@ -78,8 +81,8 @@ def count_rows(path: str | Path, block: BlockShape) -> int | None:
     """
     path = Path(path)
     if path.is_dir():
-        labels = path / "labels.pt"
-        return labels.stat().st_size // (4 * block.cells * block.side) if labels.is_file() else None
+        features = path / "features.pt"
+        return features.stat().st_size // (4 * block.cells * block.side) if features.is_file() else None
     if not path.is_file():
         return None
     rows = [fields for _, fields in _rows(path, _text(path))]
@@ -118,7 +121,7 @@ def _columns(path: Path, first: list[str], block: BlockShape) -> tuple[int, int 
     """Columns of puzzle and solution (None where there is none), and whether the first row is a header."""
     names = [field.lower() for field in first]
     if len(first[0]) == block.cells or not any(char.isalpha() for name in names for char in name):
-        return 0, 1 if len(first) > 1 and first[1] else None, False
+        return 0, 1, False
     puzzle = next((names.index(name) for name in _PUZZLE_COLUMNS if name in names), None)
     solution = next((names.index(name) for name in _SOLUTION_COLUMNS if name in names), None)
     if puzzle is None:
@@ -139,16 +142,14 @@ def _read_csv(path: Path, block: BlockShape, limit: int | None) -> RawBoards:
     listed = list(islice(rows, limit if header or limit is None else max(limit - 1, 0)))
     if not header:
         listed.insert(0, first)
-    puzzles, bad = parse_boards([_field(fields, puzzle) for _, fields in listed], block)
-    solutions = None
-    if solution is not None:
-        solutions, bad_solutions = parse_boards([_field(fields, solution) for _, fields in listed], block)
-        bad = {place: f"in the solution: {reason}" for place, reason in bad_solutions.items()} | bad
-        solutions = np.delete(solutions, list(bad), axis=0)
+    puzzles, bad_puzzles = parse_boards([_field(fields, puzzle) for _, fields in listed], block)
+    # A solution that is not there is a blank board: nothing is known of it.
+    given = [_field(fields, solution) or "." * block.cells for _, fields in listed]
+    solutions, bad_solutions = parse_boards(given, block)
+    bad_solutions = {place: f"in the solution: {reason}" for place, reason in bad_solutions.items()}
     numbers = np.array([number for number, _ in listed], dtype=np.int64)
-    rejected = [Rejected(int(numbers[place]), reason) for place, reason in bad.items()]
-    return RawBoards(np.delete(puzzles, list(bad), axis=0), solutions, np.delete(numbers, list(bad)), rejected)
+    return RawBoards(puzzles, solutions, numbers, bad_puzzles, bad_solutions)
 
 
-def _field(fields: list[str], column: int) -> str:
-    return fields[column] if column < len(fields) else ""
+def _field(fields: list[str], column: int | None) -> str:
+    return fields[column] if column is not None and column < len(fields) else ""

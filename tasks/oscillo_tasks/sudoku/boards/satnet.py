@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from oscillo_tasks.sudoku.boards.file_content import BoardFileError, RawBoards, Rejected
+from oscillo_tasks.sudoku.boards.file_content import BoardFileError, RawBoards
 from oscillo_tasks.sudoku.boards.geometry import BlockShape
+from oscillo_tasks.sudoku.tensor_files import TensorFileError, load_tensors
 
 
 def read_tensors(folder: Path, block: BlockShape, limit: int | None) -> RawBoards:
@@ -31,27 +30,22 @@ def read_tensors(folder: Path, block: BlockShape, limit: int | None) -> RawBoard
         raise BoardFileError(
             f"{folder}: no features.pt in this folder; name a CSV file, or a folder with SATNet's tensors"
         )
-    puzzles, odd = _digits(_load(features, block)[:limit], block)
-    bad = {place: f"features.pt: {reason}" for place, reason in odd.items()}
-    solutions = None
+    puzzles, bad_puzzles = _digits(_load(features, block)[:limit], block)
+    solutions, bad_solutions = np.zeros_like(puzzles), {}
     if labels.exists():
-        solutions, odd = _digits(_load(labels, block)[:limit], block)
+        solutions, bad_solutions = _digits(_load(labels, block)[:limit], block)
         if len(solutions) != len(puzzles):
             raise BoardFileError(f"{folder}: features.pt has {len(puzzles)} boards and labels.pt {len(solutions)}")
-        bad = {place: f"labels.pt: {reason}" for place, reason in odd.items()} | bad
-        solutions = np.delete(solutions, list(bad), axis=0)
-    rejected = [Rejected(place + 1, reason) for place, reason in bad.items()]
-    rows = np.delete(np.arange(1, len(puzzles) + 1), list(bad))
-    return RawBoards(np.delete(puzzles, list(bad), axis=0), solutions, rows, rejected)
+        bad_solutions = {place: f"in the solution: {reason}" for place, reason in bad_solutions.items()}
+    return RawBoards(puzzles, solutions, np.arange(1, len(puzzles) + 1), bad_puzzles, bad_solutions)
 
 
 def _load(path: Path, block: BlockShape) -> Tensor:
-    """The tensor in a file, mapped instead of read where its format allows it; no code in the file is run."""
+    """The tensor in a file."""
     try:
-        tensor = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BoardFileError(f"{path}: not a tensor file, or a truncated one ({reason}); fetch it again") from error
+        tensor = load_tensors(path)
+    except TensorFileError as error:
+        raise BoardFileError(f"{path}: {error}") from error
     side = block.side
     if not isinstance(tensor, Tensor) or tensor.dim() != 4 or tuple(tensor.shape[1:]) != (side, side, side):
         shape = list(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
@@ -70,5 +64,6 @@ def _digits(one_hot: Tensor, block: BlockShape) -> tuple[np.ndarray, dict[int, s
     for place in odd.any(dim=1).nonzero().flatten().tolist():
         cell = int(odd[place].to(torch.uint8).argmax())
         where = f"row {cell // block.side + 1}, column {cell % block.side + 1}"
-        reasons[place] = f"{where} is neither blank (all zeros) nor one-hot"
+        reasons[place] = f"not one-hot: {where} has neither zeros alone (blank) nor a single one"
+    digits[list(reasons)] = 0
     return digits, reasons
