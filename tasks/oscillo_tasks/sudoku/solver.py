@@ -8,20 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from oscillo.draws import Draws
 from oscillo.integrators.loop import Measures
 from oscillo.layout import State
 from oscillo.network import NetworkSpec
+from oscillo.preparation import weights_of
+from oscillo.recording import RunDirectory
 from oscillo.spec import load_plugins
-from oscillo_tasks.sudoku.boards import check, contradictions, digit_string
+from oscillo_tasks.sudoku.boards import BoardError, check, contradictions, digit_string
 from oscillo_tasks.sudoku.model import SudokuModel
 from oscillo_tasks.sudoku.task import SudokuTaskSpec
 
 SHIPPED = Path(__file__).parent / "weights" / "sudoku_9x9.safetensors"
 """Weights that come with the project."""
+
+_BOARD_FILES = (".csv", ".csv.gz")
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Answer:
     solved: bool
     """Whether every row, column and block holds each digit once."""
     confidence: float
-    """Mean top probability over the blank cells."""
+    """Mean top probability over the blank cells; NaN for a board without any."""
     energy: np.ndarray
     """Energy of the last layer's oscillators at steps 0 .. T, [step]."""
 
@@ -51,17 +55,13 @@ class Solver:
 
     Raises:
         ValueError: when there are no usable weights.
+        RunDirectoryError: when a folder is not a run, or its training has not ended; the message says how to go on.
     """
 
     def __init__(self, source: str | os.PathLike[str] = "shipped") -> None:
-        path = SHIPPED if source == "shipped" else Path(source)
-        path = path / "weights.safetensors" if path.is_dir() else path
-        if not path.is_file():
-            raise ValueError(f"there are no weights at {path}; give a run's folder or a .safetensors file")
         load_plugins()
-        with safe_open(path, framework="pt") as file:
-            facts = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}
+        path = _weights_file(source)
+        facts, weights = _read(path)
         if "network" not in facts or "head.weight" not in weights:
             raise ValueError(f"{path} does not hold a Sudoku network")
         network = NetworkSpec.model_validate_json(facts["network"])
@@ -79,13 +79,19 @@ class Solver:
         """Fill a board.
 
         Args:
-            board: digits row by row, `0` or `.` for a blank cell; 81 characters for 9x9.
+            board: digits row by row, `0` or `.` for a blank cell; 81 of them for 9x9. Spaces and line breaks between
+                them do not count.
             steps: steps to take; left out, as many as in training. More often helps with hard boards.
             seed: key of the initial state of the blank cells; another seed is another try.
 
         Raises:
             BoardError: when the board is malformed, contradicts itself, or has no or several solutions.
         """
+        if board.strip().lower().endswith(_BOARD_FILES):
+            raise BoardError(
+                f"{board} is the name of a file, and a solver is called with one board as text; to try all boards of "
+                f"a file: oscillo evaluate RUN task.evaluations.0.source={board}"
+            )
         boards = check(board, self.block)
         puzzle = torch.from_numpy(boards.puzzles).long().view(1, self.block.side, self.block.side)
         energies: list[Tensor] = []
@@ -103,3 +109,35 @@ class Solver:
             digit_string(filled[0]), not contradictions(filled, self.block), float(probability[puzzle == 0].mean()),
             np.array([float(energy) for energy in energies]),
         )  # fmt: skip
+
+
+def _weights_file(source: str | os.PathLike[str]) -> Path:
+    """The file of weights that is meant.
+
+    Raises:
+        ValueError, RunDirectoryError: when there is none.
+    """
+    path = SHIPPED if source == "shipped" else Path(source)
+    if path.is_dir():
+        return weights_of(RunDirectory.open(path))
+    if path.name.lower().endswith(_BOARD_FILES):
+        raise ValueError(
+            f"{path} is a file of boards, and a solver is made of weights: `shipped`, a run's folder or a "
+            f".safetensors file; to try all boards of a file: oscillo evaluate RUN task.evaluations.0.source={path}"
+        )
+    if not path.is_file():
+        raise ValueError(f"there are no weights at {path}; give a run's folder or a .safetensors file")
+    return path
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a .safetensors file.
+
+    Raises:
+        ValueError: when it is another kind of file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole .safetensors file: {error}") from error
