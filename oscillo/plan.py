@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from oscillo.draws import Draws
 from oscillo.layout import StateShape
-from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec
+from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec, Unrolling
 from oscillo.recording import bytes_expected
 from oscillo.runspec import RunSpec
 from oscillo.training import Task, total_steps
@@ -186,7 +186,7 @@ def _kept(spec: RunSpec, steps: int, *, compiled: bool, recompute_every: int = 0
 
     batch = task.example(samples)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
-        losses, _ = task.loss(model, batch, Draws(spec.seed, batch["index"]), recompute_every=recompute_every)
+        losses, _ = task.loss(model, batch, Draws(spec.seed, batch["index"]), unrolling=Unrolling(0, recompute_every))
     # The graph, and with it everything kept, must live until here: freed storage would be counted twice.
     assert losses.grad_fn is not None
     return sum(kept.values()) / samples

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from oscillo.draws import Draws
-from oscillo.network import Network, NetworkObserver, NetworkSpec
+from oscillo.network import PLAIN, Network, NetworkObserver, NetworkSpec, Unrolling
 from oscillo.spec import register
 from oscillo.training import Batch, EvaluationSpec, ResultArray, Results, Task, TaskSpec, TensorData
 
@@ -101,10 +101,10 @@ class RecallTask(Task):
         return self._copies(evaluation.samples, evaluation.flips, 1 + self.spec.evaluations.index(evaluation))
 
     def loss(
-        self, model: RecallModel, batch: Batch, draws: Draws, *, recompute_every: int = 0
+        self, model: RecallModel, batch: Batch, draws: Draws, *, unrolling: Unrolling = PLAIN
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of each sample [sample], and numbers to log."""
-        logits = model(batch["noisy"], draws, recompute_every=recompute_every)
+        logits = model(batch["noisy"], draws, unrolling=unrolling)
         losses = F.binary_cross_entropy_with_logits(logits, batch["pattern"].float(), reduction="none")
         return losses.mean((1, 2)), {"pixel_accuracy": ((logits > 0) == batch["pattern"]).float().mean()}
 

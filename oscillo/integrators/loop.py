@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -16,6 +16,21 @@ Measures = dict[str, Tensor]
 
 Observer = Callable[[int, State, Measures], None]
 """Called with the step number 0 .. T, the state at that step, and what was measured there."""
+
+
+class Unrolling(NamedTuple):
+    """How a trajectory is taken for the backward pass."""
+
+    lead_in: int = 0
+    """Steps taken first and without gradient, besides the others. Training behind a lead-in of a random length teaches
+    a network to go on from wherever it stands, so that it bears more steps at test time (Bansal et al. 2022)."""
+    recompute_every: int = 0
+    """When positive, only every such state is kept for the backward pass and the steps between are computed again
+    there (Chen et al. 2016): less memory, one more forward pass."""
+
+
+PLAIN = Unrolling()
+"""No lead-in, and every state is kept."""
 
 
 class Stepping(Protocol):
@@ -34,9 +49,9 @@ class Stepping(Protocol):
 
 def advance(
     layer: Stepping, state: State, stimulus: Tensor, *, steps: int, dt: Tensor,
-    observe: Observer | None = None, recompute_every: int = 0,
+    observe: Observer | None = None, unrolling: Unrolling = PLAIN,
 ) -> State:  # fmt: skip
-    """Take `steps` steps from t = 0 and return the last state.
+    """Take `steps` steps, from t = 0 or from the end of the lead-in, and return the last state.
 
     Args:
         layer: what steps.
@@ -44,24 +59,25 @@ def advance(
         stimulus: what comes from outside, constant over the steps.
         steps: number of steps T.
         dt: step size, a scalar or [sample, 1, ...].
-        observe: told the states and measures of steps 0 .. T, in order.
-        recompute_every: when positive, only every such state is kept for the backward pass and the steps between
-            are computed again there (Chen et al. 2016): less memory, one more forward pass.
+        observe: told the states and measures of the steps from the first to the last, in order.
+        unrolling: lead-in and gradient checkpointing.
     """
-    if observe is None and recompute_every and torch.is_grad_enabled():
-        for first in range(0, steps, recompute_every):
-            segment = range(first, min(first + recompute_every, steps))
-            state = checkpoint(_plain, layer, state, stimulus, dt, segment, use_reentrant=False)  # pyright: ignore[reportAssignmentType]
+    first, end = unrolling.lead_in, unrolling.lead_in + steps
+    if first:
+        with torch.no_grad():
+            state = _plain(layer, state, stimulus, dt, range(first))
+    if observe is not None:
+        for k in range(first, end):
+            following, measures = layer(state, stimulus, k * dt, dt, measure=True)
+            observe(k, state, measures)
+            state = following
+        observe(end, state, layer.measure(state, stimulus, end * dt))
         return state
-    if observe is None:
-        return _plain(layer, state, stimulus, dt, range(steps))
-    t = torch.zeros_like(dt)
-    for k in range(steps):
-        t = k * dt
-        following, measures = layer(state, stimulus, t, dt, measure=True)
-        observe(k, state, measures)
-        state = following
-    observe(steps, state, layer.measure(state, stimulus, steps * dt))
+    if not (unrolling.recompute_every and torch.is_grad_enabled()):
+        return _plain(layer, state, stimulus, dt, range(first, end))
+    for k in range(first, end, unrolling.recompute_every):
+        segment = range(k, min(k + unrolling.recompute_every, end))
+        state = checkpoint(_plain, layer, state, stimulus, dt, segment, use_reentrant=False)  # pyright: ignore[reportAssignmentType]
     return state
 
 

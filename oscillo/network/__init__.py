@@ -1,5 +1,6 @@
 """Networks: layers of oscillators or blocks, readouts between them."""
 
+from oscillo.integrators.loop import PLAIN, Unrolling
 from oscillo.network.block_layer import BlockLayer, BlockLayerSpec
 from oscillo.network.layer import Layer, LayerSpec
 from oscillo.network.network import Network, NetworkObserver, NetworkOutput, NetworkSpec
@@ -7,6 +8,6 @@ from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpe
 from oscillo.network.reference_energies import reference_energies
 
 __all__ = [
-    "BlockLayer", "BlockLayerSpec", "Layer", "LayerSpec", "Network", "NetworkObserver", "NetworkOutput",
-    "NetworkSpec", "OscillatorLayer", "OscillatorLayerSpec", "reference_energies",
+    "PLAIN", "BlockLayer", "BlockLayerSpec", "Layer", "LayerSpec", "Network", "NetworkObserver", "NetworkOutput",
+    "NetworkSpec", "OscillatorLayer", "OscillatorLayerSpec", "Unrolling", "reference_energies",
 ]  # fmt: skip

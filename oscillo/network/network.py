@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from oscillo.draws import Draws
-from oscillo.integrators.loop import Measures, advance
+from oscillo.integrators.loop import PLAIN, Measures, Unrolling, advance
 from oscillo.layout import State, StateShape
 from oscillo.network.block_layer import BlockLayerSpec
 from oscillo.network.layer import Layer, LayerSpec, Problem
@@ -137,7 +137,7 @@ class Network(nn.Module):
 
     def forward(
         self, features: Tensor, initial: Tensor | None = None, *, steps: int | Sequence[int] | None = None,
-        draws: Draws | None = None, observe: NetworkObserver | None = None, recompute_every: int = 0,
+        draws: Draws | None = None, observe: NetworkObserver | None = None, unrolling: Unrolling = PLAIN,
     ) -> NetworkOutput:  # fmt: skip
         """Run all layers and read out the last one.
 
@@ -147,8 +147,8 @@ class Network(nn.Module):
             steps: steps to take in place of the declared ones, for all layers or one by one.
             draws: key of the random initial states; left out, seed 0 and the position in the batch.
             observe: told every state and its measures; see `oscillo.integrators.loop`.
-            recompute_every: gradient checkpointing, in steps; see `oscillo.integrators.loop.advance`. Readouts are
-                computed again as well.
+            unrolling: lead-in of every layer that is declared with more than one step, and gradient checkpointing;
+                with it readouts are computed again as well.
 
         Raises:
             ValueError: when features or initial states have another shape than the first layer's. The grid may be
@@ -161,12 +161,14 @@ class Network(nn.Module):
             stimulus = layer.stimulus_of(features)
             x = self._first_state(layer, number, stimulus, states, initial, draws)
             watch = None if observe is None else _of_layer(observe, number)
+            own = unrolling if layer.steps > 1 else unrolling._replace(lead_in=0)
             state = advance(
                 layer, layer.initial_state(x), stimulus,
-                steps=count, dt=layer.dt, observe=watch, recompute_every=recompute_every,
+                steps=count, dt=layer.dt, observe=watch, unrolling=own,
             )  # fmt: skip
             states.append(state)
-            features = _recomputed(layer.readout, state["x"]) if recompute_every else layer.readout(state["x"])
+            again = unrolling.recompute_every
+            features = _recomputed(layer.readout, state["x"]) if again else layer.readout(state["x"])
         return NetworkOutput(features, states)
 
     def _check_shapes(self, features: Tensor, initial: Tensor | None) -> None:

@@ -114,6 +114,12 @@ class TrainingSpec(Spec):
         default=None, gt=0, description="Largest norm of the gradient; longer ones are scaled."
     )
     ema: EMASpec | None = Field(default=None, description="Averaged weights for evaluation.")
+    lead_in: int = Field(
+        default=0,
+        ge=0,
+        description="At most so many steps are taken before the declared ones, without gradient, and a number is "
+        "drawn for each batch: the network learns to go on from where it stands, and bears more steps at test time.",
+    )
     recompute_every: int = Field(
         default=0,
         ge=0,

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from oscillo.draws import Draws
-from oscillo.network import NetworkObserver, NetworkSpec
+from oscillo.network import PLAIN, NetworkObserver, NetworkSpec, Unrolling
 from oscillo.network.layer import Problem
 from oscillo.spec import ComponentSpec, Spec
 
@@ -174,9 +174,12 @@ class Task(ABC):
 
     @abstractmethod
     def loss(
-        self, model: nn.Module, batch: Batch, draws: Draws, *, recompute_every: int = 0
+        self, model: nn.Module, batch: Batch, draws: Draws, *, unrolling: Unrolling = PLAIN
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of each sample, [sample], and numbers to log: means over the batch, without gradient."""
+        """Loss of each sample, [sample], and numbers to log: means over the batch, without gradient.
+
+        `unrolling` is for the network: lead-in and gradient checkpointing.
+        """
 
     @abstractmethod
     def predict(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from oscillo.draws import Draws
+from oscillo.network import Unrolling
 from oscillo.recording import MetricsLog
 from oscillo.training.checkpoints import Checkpoints
 from oscillo.training.ema import EMA
@@ -22,6 +23,9 @@ from oscillo.training.spec import TrainingSpec
 from oscillo.training.task import Batch, Data, Task
 
 Validate = Callable[[], Mapping[str, float]]
+
+LEAD_IN = 1 << 16
+"""What the draws of lead-ins are for, among all draws."""
 
 
 class TrainingError(ValueError):
@@ -139,7 +143,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.spec.optimizer.lr * rate
         with precision_context(self.precision, self.device):
-            losses, numbers = self.task.loss(self.model, batch, draws, recompute_every=self.spec.recompute_every)
+            losses, numbers = self.task.loss(self.model, batch, draws, unrolling=self._unrolling())
         loss = losses.float().mean()
         value = loss.item()
         if not torch.isfinite(loss):
@@ -159,6 +163,11 @@ class Trainer:
             {"loss": value, "gradient_norm": norm.item(), "learning_rate": self.spec.optimizer.lr * rate} | shown
         )
         return value
+
+    def _unrolling(self) -> Unrolling:
+        """With the lead-in of this step's batch, drawn like everything else by seed and step."""
+        uniform = Draws(self.seed, torch.zeros(1, dtype=torch.int64), step=self.step).uniform((), purpose=LEAD_IN)
+        return Unrolling(int(uniform * (self.spec.lead_in + 1)), self.spec.recompute_every)
 
     def _clip(self) -> Tensor:
         most = self.spec.clip_norm or float("inf")

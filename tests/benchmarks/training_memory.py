@@ -10,6 +10,7 @@ ONE = """
 import resource, sys, torch
 sys.path.insert(0, {folder!r})
 from _step import sudoku_model
+from oscillo.network import Unrolling
 from oscillo.training.hardware import return_freed_memory
 return_freed_memory()
 model = sudoku_model(512)
@@ -18,7 +19,7 @@ puzzles = torch.randint(0, 10, (100, 9, 9))
 noise = torch.randn(100, 9, 9, 4, 128)
 optimizer = torch.optim.Adam(model.parameters())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-loss = model(puzzles, noise=noise, recompute_every={every}).square().mean()
+loss = model(puzzles, noise=noise, unrolling=Unrolling(recompute_every={every})).square().mean()
 loss.backward()
 optimizer.step()
 print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

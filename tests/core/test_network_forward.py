@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from oscillo.draws import Draws
 from oscillo.integrators.loop import Measures
 from oscillo.layout import State
-from oscillo.network import Network, NetworkSpec
+from oscillo.network import Network, NetworkSpec, Unrolling
 
 SITES = (3, 4)
 CONVOLUTION = {"kind": "convolution", "symmetric": True}
@@ -161,12 +161,28 @@ def test_recomputing_steps_gives_the_same_gradients(every: int) -> None:
 
     def gradients(recompute_every: int) -> list[Tensor]:
         features = arriving().requires_grad_()
-        out = net(features, recompute_every=recompute_every).features
+        out = net(features, unrolling=Unrolling(recompute_every=recompute_every)).features
         leaves = [features, *(p for p in net.parameters() if p.requires_grad)]
         return [out, *torch.autograd.grad(out.square().sum(), leaves)]
 
     for plain, recomputed in zip(gradients(0), gradients(every), strict=True):
         assert_close(recomputed, plain, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("every", [0, 2])
+def test_a_lead_in_takes_steps_that_leave_no_gradient(every: int) -> None:
+    once = {"kind": "block", "channels": 16, "steps": 1, "block": {"kind": "self_attention", "heads": 2}}
+    net, features = network(layer(), once), arriving()
+    initial = numbers(2, *SITES, 4, 4).float().requires_grad_()
+    behind = net(features, initial, unrolling=Unrolling(4, every))
+    assert_close(behind.features, net(features, initial, steps=7).features)
+    assert torch.autograd.grad(behind.features.sum(), initial, allow_unused=True) == (None,)
+
+    reached = net(features, initial, steps=4).states[0]["x"].detach().requires_grad_()
+    weights = list(net.layers[0].oscillators.coupling.parameters())
+    short = torch.autograd.grad(net(features, reached).features.square().sum(), weights)
+    for one, other in zip(torch.autograd.grad(behind.features.square().sum(), weights), short, strict=True):
+        assert_close(one, other)
 
 
 def test_recomputing_keeps_fewer_tensors() -> None:
@@ -176,7 +192,7 @@ def test_recomputing_keeps_fewer_tensors() -> None:
         saved: list[int] = []
         pack = lambda tensor, into=saved: into.append(tensor.numel()) or tensor  # noqa: E731
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            net(features, steps=12, recompute_every=every)
+            net(features, steps=12, unrolling=Unrolling(recompute_every=every))
         kept[every] = sum(saved)
     assert kept[12] < kept[0] / 3
 

@@ -26,6 +26,7 @@ VARIANTS = {
         "training__optimizer": {"kind": "adamw", "lr": 3e-3, "weight_decay": 0.1},
         "training__schedule": {"kind": "cosine", "warmup_steps": 3, "hold": 0.2},
         "training__recompute_every": 2,
+        "training__lead_in": 3,
         "training__steps": None,
         "training__epochs": 2,
     },

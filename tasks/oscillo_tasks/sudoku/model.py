@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oscillo.draws import Draws
-from oscillo.network import Network, NetworkObserver
+from oscillo.network import PLAIN, Network, NetworkObserver, Unrolling
 
 
 class SudokuModel(nn.Module):
@@ -25,7 +25,7 @@ class SudokuModel(nn.Module):
 
     def forward(
         self, puzzles: Tensor, draws: Draws | None = None, *, noise: Tensor | None = None, steps: int | None = None,
-        observe: NetworkObserver | None = None, recompute_every: int = 0,
+        observe: NetworkObserver | None = None, unrolling: Unrolling = PLAIN,
     ) -> Tensor:  # fmt: skip
         """Logits of the digits 1 .. n of every cell.
 
@@ -35,7 +35,7 @@ class SudokuModel(nn.Module):
             noise: the random numbers themselves, [sample, row, column, component, oscillator], in place of `draws`.
             steps: steps to take in place of the declared ones.
             observe: told every state; see `oscillo.network.Network`.
-            recompute_every: gradient checkpointing, in steps.
+            unrolling: lead-in and gradient checkpointing, for training.
 
         Returns:
             [sample, row, column, digit].
@@ -49,9 +49,7 @@ class SudokuModel(nn.Module):
             noise = draws.normal(tuple(stimulus.shape[1:]))
         given = (puzzles > 0)[..., None, None]
         initial = stimulus.where(given, noise.to(stimulus.dtype))
-        output = self.network(
-            features, initial, steps=steps, draws=draws, observe=observe, recompute_every=recompute_every
-        )
+        output = self.network(features, initial, steps=steps, draws=draws, observe=observe, unrolling=unrolling)
         return self.answer(output.features)
 
     def answer(self, features: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from oscillo.draws import Draws
 from oscillo.integrators.loop import Measures
 from oscillo.layout import State
-from oscillo.network import NetworkObserver, NetworkSpec
+from oscillo.network import PLAIN, NetworkObserver, NetworkSpec, Unrolling
 from oscillo.network.layer import Problem
 from oscillo.spec import Spec, register
 from oscillo.training import Batch, Data, EvaluationSpec, ResultArray, Results, Task, TaskSpec
@@ -268,7 +268,7 @@ class SudokuTask(Task):
         return self._evaluations[evaluation.name]
 
     def loss(
-        self, model: nn.Module, batch: Batch, draws: Draws, *, recompute_every: int = 0
+        self, model: nn.Module, batch: Batch, draws: Draws, *, unrolling: Unrolling = PLAIN
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy averaged over all cells, [sample]; accuracies on the batch as it was shown."""
         puzzle, solution = batch["puzzle"], batch["solution"]
@@ -276,7 +276,7 @@ class SudokuTask(Task):
             uniforms = draws.uniform((symmetry_draws(self.spec.shape),), purpose=AUGMENTATION)
             moved = random_symmetry(puzzle.flatten(1), solution.flatten(1), uniforms, self.spec.shape)
             puzzle, solution = (board.view(puzzle.shape) for board in moved)
-        logits = model(puzzle, draws, recompute_every=recompute_every)
+        logits = model(puzzle, draws, unrolling=unrolling)
         losses = F.cross_entropy(logits.float().movedim(-1, 1), solution - 1, reduction="none").flatten(1).mean(1)
         with torch.no_grad():
             right = ((logits.argmax(-1) + 1 == solution) | (puzzle > 0)).flatten(1)
