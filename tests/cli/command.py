@@ -135,6 +135,7 @@ def _main(arguments: tuple[str, ...], folder: Path, output: Path, largest_file: 
     os.dup2(file, 2)
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background inherit another one
     sys.argv = ["oscillo", *arguments]
     from oscillo.cli import main
 
