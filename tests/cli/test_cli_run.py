@@ -93,7 +93,7 @@ def test_a_trained_run_is_evaluated_with_other_steps_and_other_boards(oscillo: C
     changes = ("task.evaluations.0.source=mine.csv", "task.evaluations.0.steps=3")
     ended = oscillo("evaluate", trained_copy, *changes, "--only", "id")
     assert ended.code == 0, ended.output
-    assert "1 rows were left out" in ended.output and "row 2" in ended.output
+    assert "1 row was left out" in ended.output and "row 2" in ended.output
     run = library.open_run(oscillo.folder / ended.last_line)
     assert run.path.parent == oscillo.folder / "runs" / "small"
     assert run.metrics["id/boards"] == 2 and run.metrics["id/steps"] == 3

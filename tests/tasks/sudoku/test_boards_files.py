@@ -165,7 +165,7 @@ def test_every_row_left_out_is_listed_or_counted(tmp_path, boards, bad, listed):
     told = read_boards(path).left_out
     assert [line.split(":")[0] for line in told[1 : listed + 1]] == [f"  row {13 + k}" for k in range(listed)]
     if bad:
-        assert told[0] == f"{bad} rows were left out:"
+        assert told[0] == ("1 row was left out:" if bad == 1 else f"{bad} rows were left out:")
     assert told[listed + 1 :] == (
         ["  and 31 more; in all: 26 contradictory givens, 25 wrong length"] if listed < bad else []
     )
