@@ -48,7 +48,8 @@ class BoardFile:
             return []
         count = len(self.rejected)
         shown = self.rejected if count <= MOST_LISTED else self.rejected[:FIRST_LISTED]
-        lines = ["1 row was left out:" if count == 1 else f"{count} rows were left out:", *(f"  {row}" for row in shown)]
+        lines = ["1 row was left out:" if count == 1 else f"{count} rows were left out:"]
+        lines += [f"  {row}" for row in shown]
         if more := count - len(shown):
             lines.append(f"  and {more} more; in all: {counts_by_kind(self.rejected)}")
         return lines
