@@ -29,7 +29,7 @@ class Dopri5Spec(IntegratorSpec):
 
 @register
 class RK4Spec(IntegratorSpec):
-    """The classical Runge-Kutta method of fourth order (the 3/8 rule, as torchdiffeq has it)."""
+    """A Runge-Kutta method of fourth order: the 3/8 rule, as torchdiffeq has it."""
 
     kind: Literal["rk4"] = "rk4"
 
