@@ -20,6 +20,9 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 MOST_BINS = 30
 
+SETTLED = 1 / 8
+"""Share of the steps after which the energies set the frame; the fall before it would hide what comes after."""
+
 FEW = 20
 """Samples. A group of fewer is drawn one by one instead of as a histogram."""
 
@@ -146,6 +149,7 @@ def _looks(panel: EnergyPanel, groups: tuple[str, str]) -> list[tuple[str, np.nd
 
 def _draw_course(axes: Axes, panel: EnergyPanel, groups: tuple[str, str], label: str) -> None:
     step, values = panel.energy["step"].values, panel.energy.transpose("sample", "step").values
+    settled, ends = step >= step[0] + SETTLED * (step[-1] - step[0]), []
     for name, members, look in reversed(_looks(panel, groups)):
         outer_low, low, median, high, outer_high = weighted_quantiles(
             values[members], panel.weights[members], QUANTILES
@@ -153,10 +157,14 @@ def _draw_course(axes: Axes, panel: EnergyPanel, groups: tuple[str, str], label:
         axes.fill_between(step, outer_low, outer_high, color=look.color, alpha=0.13, linewidth=0)
         axes.fill_between(step, low, high, color=look.color, alpha=0.25, linewidth=0)
         axes.plot(step, median, label=f"{name}, n = {members.sum():,}", **look.line)
+        ends += [outer_low[settled].min(), outer_high[settled].max()]
+    margin = 0.06 * (max(ends) - min(ends))
+    if 0 < margin < np.inf:
+        axes.set_ylim(min(ends) - margin, max(ends) + margin)
     axes.set_ylabel(label)
     axes.set_xlim(step[0], max(step[-1], step[0] + 1))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.legend(loc="upper right", reverse=True)
+    axes.legend(loc="best", reverse=True)
 
 
 def _draw_ends(axes: Axes, panel: EnergyPanel) -> None:
@@ -186,36 +194,44 @@ def _title(panel: EnergyPanel, groups: tuple[str, str], common: str) -> str:
     if absent:
         return f"{panel.name} (no {absent[0]})"
     if not panel.pairs:
-        return f"{panel.name} (no pairs of equal {common})"
+        return f"{panel.name} (no pairs with equal {common})"
     left_out = int((panel.weights == 0).sum())
     return f"{panel.name} ({left_out:,} of {len(panel.weights):,} left out)" if left_out else panel.name
 
 
 def _caption(groups: tuple[str, str], common: str) -> str:
     text = (
-        "Left: median, with bands from 25 to 75 % and from 5 to 95 % of the samples; n is their number, in the "
-        f"headline that of the smaller group where it is below {FEW}. Right: how the last energies are distributed, "
-        f"groups of fewer than {FEW} as single marks; difference of the means, {groups[0]} less {groups[1]}. "
+        "Left: median, and bands that hold 50 % and 90 % of the group; n: its size; the first steps may lie outside "
+        f"the frame. Right: energies after the last step, one by one in groups below {FEW}; difference: mean of the "
+        f"{groups[0]} less mean of the {groups[1]}."
     )
     if common:
         text += (
-            f"Samples without a counterpart of equal {common} in the other group are left out, and the others weighted "
-            f"so that both groups have the same {common}. "
+            f" Left out: samples without a counterpart with equal {common} in the other group. The rest are weighted "
+            f"so that both groups have equal {common}; they may differ in other ways."
         )
-    return f"{text}Whatever else the groups differ in counts in."
+    return text
 
 
 def _finding(panels: Sequence[EnergyPanel], groups: tuple[str, str], common: str) -> str:
-    """How often the first group's sample is the lower one of a pair, in every evaluation that has pairs."""
-    shares = []
-    for panel in panels:
-        fewest = min(members.sum() for _, members, _ in _looks(panel, groups))
-        few = f", n = {fewest}" if fewest < FEW else ""
-        shares += [f"{percent(panel.separation)} ({panel.name}{few})"] if panel.pairs else []
-    if shares:
-        # No claim which way it goes: below a half, the second group is the lower one.
-        of_equal = f" of equal {common}" if common else ""
-        comparison = f"Share of pairs{of_equal} in which {groups[0]} end with less energy than {groups[1]}"
-        return f"{comparison} (50 %: no difference): {', '.join(shares)}"
+    """Which group ends lower, and in how many pairs, in every evaluation that has pairs."""
+    compared = [panel for panel in panels if panel.pairs]
+    if compared:
+        # Where the evaluations disagree, the first group is named and some shares are below a half.
+        turned = all(panel.separation < 0.5 for panel in compared)
+        lower, higher = reversed(groups) if turned else groups
+        shares = []
+        for panel in compared:
+            name, members, _ = min(_looks(panel, groups), key=lambda look: look[1].sum())
+            few = f", only {members.sum()} {name}" if members.sum() < FEW else ""
+            shares.append(f"{percent(1 - panel.separation if turned else panel.separation)} ({panel.name}{few})")
+        with_equal = f" with equal {common}" if common else ""
+        finding = f"{lower} end with less energy than {higher} in {_listed(shares)} of the pairs{with_equal}"
+        return finding[:1].upper() + finding[1:]
     ends = [f"{np.median(panel.energy.isel(step=-1)):.4g} ({panel.name})" for panel in panels]
     return f"Median energy after the last step: {', '.join(ends)}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence, the last one joined by "and"."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

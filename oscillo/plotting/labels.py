@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +17,12 @@ PAD = 7.0
 
 
 def side_labels(
-    axes: Axes, labels: Mapping[str, tuple[float, str]], *, x: float, above: bool = False, size: float = 8.0
+    axes: Axes,
+    labels: Mapping[str, tuple[float, str]],
+    *,
+    x: float,
+    place: Literal["beside", "above", "below"] = "beside",
+    size: float = 8.0,
 ) -> None:
     """Write names to the right of a point of the x axis, at the height of their values, never over one another.
 
@@ -26,17 +32,19 @@ def side_labels(
         axes: where the curves are.
         labels: value on the y axis, and colour, of each name.
         x: where the curves end, or for `above` where the labels begin.
-        above: write each name above its value instead of beside it, as for a horizontal line.
+        place: of each name: beside its value; above it, as for a horizontal line; or below it, as where another
+            curve goes on.
         size: of the font, in points.
     """
     if not labels:
         return
+    offset, anchor = {"beside": ((PAD, 0), "center"), "above": ((3, 3), "bottom"), "below": ((4, -3), "top")}[place]
     values = [(x, value) for value, _ in labels.values()]
     heights = axes.transAxes.inverted().transform(axes.transData.transform(values))[:, 1]
     for (name, (_, colour)), height in zip(labels.items(), spread(heights, _gap(axes, size)), strict=True):
         axes.annotate(
-            name, (x, height), xycoords=("data", "axes fraction"), xytext=(3, 3) if above else (PAD, 0),
-            textcoords="offset points", ha="left", va="bottom" if above else "center", color=colour, fontsize=size,
+            name, (x, height), xycoords=("data", "axes fraction"), xytext=offset,
+            textcoords="offset points", ha="left", va=anchor, color=colour, fontsize=size,
             path_effects=[withStroke(linewidth=2.5, foreground="white")], annotation_clip=False, zorder=6,
         )  # fmt: skip
 

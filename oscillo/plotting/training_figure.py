@@ -36,6 +36,9 @@ SMOOTHED_FROM = 60
 DOTTED_BELOW = 15
 """Records. Below these each gets a dot."""
 
+TICK_DISTANCE = 0.045
+"""Smallest distance of two times on the axis, as a share of it, at which their numbers do not touch."""
+
 TIME_UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
 
 
@@ -175,8 +178,13 @@ def _add_time(axes: Axes, metrics: xr.Dataset) -> None:
     name, unit = next((unit for unit in TIME_UNITS if total >= 2 * unit[1]), TIME_UNITS[-1])
     locator = MaxNLocator(6, steps=[1, 2, 5, 10])
     ticks = [tick for tick in locator.tick_values(0, total / unit) if 0 <= tick * unit <= total]
+    shown: dict[float, str] = {}
+    for tick, place in zip(ticks, np.interp([tick * unit for tick in ticks], seconds, steps), strict=True):
+        # Fast steps put many times into little room.
+        if not shown or place - max(shown) >= TICK_DISTANCE * axes.get_xlim()[1]:
+            shown[float(place)] = f"{tick:g}"
     top = axes.secondary_xaxis("top")
-    top.set_ticks(np.interp([tick * unit for tick in ticks], seconds, steps), [f"{tick:g}" for tick in ticks])
+    top.set_ticks(list(shown), list(shown.values()))
     top.set_xlabel(f"time since the start [{name}]")
     top.spines["top"].set_visible(True)
 
@@ -187,6 +195,5 @@ def _finding(metrics: xr.Dataset, curves: Sequence[Curve], last: int) -> str:
         train = _series(metrics, TRAIN, curve).values
         final = train[-max(1, len(train) // 30) :].mean()
         changes.append(f"{curve.label} {curve.text(train[0])} → {curve.text(final)}")
-    changes[0] += f" in {last:,} steps, {duration(_clock(metrics)[1][-1])}"
-    lines = [changes[0], ", ".join(changes[1:])]
-    return "\n".join(line[:1].upper() + line[1:] for line in lines).rstrip()
+    effort = f"On training data, {last:,} steps in {duration(_clock(metrics)[1][-1])}"
+    return ",\n".join(filter(None, [f"{effort}: {changes[0]}", ", ".join(changes[1:])]))

@@ -108,7 +108,7 @@ def test_training_curves_hold_the_numbers() -> None:
     assert loss.get_yscale() == "log" and accuracy.get_yscale() == "linear"
     np.testing.assert_allclose(accuracy.lines[-1].get_xydata(), [[50, 0.5]])
     assert [text.get_text() for text in accuracy.texts] == ["hard 50 %"]
-    assert title(figure) == "Loss 2 → 0.4 in 50 steps, 60 min Right 0 % → 80 %"
+    assert title(figure) == "On training data, 50 steps in 60 min: loss 2 → 0.4, right 0 % → 80 %"
 
 
 def test_time_axis_follows_the_clock() -> None:
@@ -118,6 +118,7 @@ def test_time_axis_follows_the_clock() -> None:
     top = figure.axes[0].child_axes[0]
     places = dict(zip([label.get_text() for label in top.get_xticklabels()], top.get_xticks(), strict=True))
     assert places["1"] == pytest.approx(5) and places["2"] == pytest.approx(100)
+    assert np.diff(sorted(places.values())).min() > 4  # half an hour, at step 2.5, would touch its neighbours
 
 
 def test_running_mean_of_a_straight_line_is_the_line() -> None:
@@ -152,9 +153,27 @@ def test_energy_medians_and_finding() -> None:
     np.testing.assert_allclose(lines["wrong boards, n = 3"], np.median(shown.energy[3:], axis=0))
     assert shown.separation == 1
     assert title(figure) == (
-        "Share of pairs in which right boards end with less energy than wrong boards (50 %: no difference): "
-        "100 % (hard, n = 3)"
+        "Right boards end with less energy than wrong boards in 100 % (hard, only 3 right boards) of the pairs"
     )
+
+
+def test_energy_finding_names_the_group_that_is_lower_in_most_pairs() -> None:
+    groups, half = ("right", "wrong"), [True] * 20 + [False] * 20
+    below, above = falling(np.where(half, 9.0, 8.0), half, name="id"), falling(np.where(half, 8.0, 9.0), half)
+    assert title(energy_figure([above, above], groups)) == (
+        "Wrong end with less energy than right in 100 % (hard) and 100 % (hard) of the pairs"
+    )
+    assert title(energy_figure([below, above, below], groups)) == (
+        "Right end with less energy than wrong in 100 % (id), 0 % (hard) and 100 % (id) of the pairs"
+    )
+
+
+def test_energy_frame_fits_what_comes_after_the_fall() -> None:
+    shown = panel([True, True, True, False, False, False])
+    low, high = energy_figure([shown], ("right boards", "wrong boards")).axes[0].get_ylim()
+    assert low < -10.05 and -8 < high < -7
+    flat = falling(np.zeros(2), [True, False])
+    assert energy_figure([flat], ("right boards", "wrong boards")).axes[0].get_ylim()[0] < 0
 
 
 def test_energy_is_compared_within_strata() -> None:
@@ -164,8 +183,7 @@ def test_energy_is_compared_within_strata() -> None:
     assert shown.separation == 0 and shown.difference == pytest.approx(1)
     figure = energy_figure([shown], ("right", "wrong"), common="length")
     assert title(figure) == (
-        "Share of pairs of equal length in which right end with less energy than wrong (50 %: no difference): "
-        "0 % (hard, n = 10)"
+        "Wrong end with less energy than right in 100 % (hard, only 10 right) of the pairs with equal length"
     )
     course, ends = figure.axes
     assert course.get_title(loc="left") == "hard (1 of 21 left out)"
@@ -202,9 +220,9 @@ def test_energies_that_cannot_be_compared(tmp_path: Path) -> None:
     save_figure(figure, tmp_path / "both.png")
     assert title(figure).startswith("Median energy after the last step: -")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["hard (no wrong boards)", "after step 72", "apart (no pairs of equal length)", "after step 72"]
+    assert titles == ["hard (no wrong boards)", "after step 72", "apart (no pairs with equal length)", "after step 72"]
     mixed = energy_figure([deceptive(), apart], ("right boards", "wrong boards"), common="length")
-    assert title(mixed).endswith(": 0 % (hard, n = 10)")  # and nothing of the other
+    assert "in 100 % (hard, only 10 right boards) of the pairs" in title(mixed)  # and nothing of the other
 
 
 def test_energies_that_do_not_fit_are_refused() -> None:
