@@ -70,16 +70,18 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     _draw_singles(axes, results)
     ends: dict[int, dict[str, tuple[float, str]]] = {}
     looks = {name: series_style(index) for index, name in enumerate(results)}
+    cells: list[xr.DataArray] = []
     # Short courses over long ones, since they may run along the same points.
     for name, result in sorted(results.items(), key=lambda item: -int(item[1]["at_step"][-1])):
+        _draw_cells(axes, result, looks[name], cells)
         final = _draw_course(axes, result, looks[name])
         here = ends.setdefault(int(result["at_step"][-1]), {})
         here[f"{name} {percent(final)}"] = (final, looks[name].color)
     for last, labels in ends.items():
-        side_labels(axes, labels, x=last, above=last < max(ends))
+        side_labels(axes, labels, x=last, place="below" if last < max(ends) else "beside")
     caption = (
-        "Solid: boards, with 95 % Wilson intervals. Faint: blank cells that are right. "
-        "Dashed: boards that naked and hidden singles finish."
+        "Solid: boards, with 95 % Wilson intervals. Dotted: blank cells that are right, one line where evaluations "
+        "agree. Dashed: boards that naked and hidden singles finish."
     )
     headline(figure, _finding_over_steps(results, training_steps), caption)
     return figure
@@ -91,9 +93,6 @@ def _draw_course(axes: Axes, result: xr.Dataset, look: SeriesStyle) -> float:
     right = result["correct_at"].transpose("at_step", "sample").values.astype(bool)
     share = right.mean(axis=1)
     low, high = wilson_interval(right.sum(axis=1), np.full(len(steps), right.shape[1]))
-    blanks = blank_cells(result["puzzle"].transpose("sample", ...).values)
-    cells = over_cells(result["cells_correct_at"].transpose("sample", "at_step").values, blanks)
-    axes.plot(steps, cells, color=look.color, alpha=0.4, linewidth=0.9)
     axes.errorbar(
         steps,
         share,
@@ -104,6 +103,18 @@ def _draw_course(axes: Axes, result: xr.Dataset, look: SeriesStyle) -> float:
         zorder=3,
     )
     return float(share[-1])
+
+
+def _draw_cells(axes: Axes, result: xr.Dataset, look: SeriesStyle, drawn: list[xr.DataArray]) -> None:
+    """Draw the share of blank cells that are right, and add it to `drawn`, unless it runs along one of those."""
+    blanks = blank_cells(result["puzzle"].transpose("sample", ...).values)
+    shares = over_cells(result["cells_correct_at"].transpose("sample", "at_step").values, blanks)
+    course = xr.DataArray(shares, dims="at_step", coords={"at_step": result["at_step"]})
+    for other in drawn:
+        if course.at_step.isin(other.at_step).all() and np.allclose(other.sel(at_step=course.at_step), course):
+            return
+    axes.plot(course.at_step, course, color=look.color, alpha=0.75, linestyle=":", linewidth=1.3)
+    drawn.append(course)
 
 
 def _draw_singles(axes: Axes, results: Mapping[str, xr.Dataset]) -> None:
@@ -117,7 +128,7 @@ def _draw_singles(axes: Axes, results: Mapping[str, xr.Dataset]) -> None:
         axes.axhline(share, color=colour, linestyle=(0, (4, 2)), linewidth=1.1, zorder=2)
         names = ", ".join(list(results)[index] for index in members)
         labels[f"singles alone {percent(share)} ({names})"] = (share, colour)
-    side_labels(axes, labels, x=axes.get_xlim()[0] * 1.03, above=True)
+    side_labels(axes, labels, x=axes.get_xlim()[0] * 1.03, place="above")
 
 
 def _step_axis(axes: Axes, steps: np.ndarray) -> None:
@@ -131,18 +142,19 @@ def _step_axis(axes: Axes, steps: np.ndarray) -> None:
 
 
 def _finding_over_steps(results: Mapping[str, xr.Dataset], training_steps: int | None) -> str:
-    """What the most steps bring, in the evaluation that takes them."""
+    """What the most steps bring, in the evaluation that takes them, and which number of them is best."""
     name, result = max(results.items(), key=lambda item: int(item[1]["at_step"][-1]))
     share = result["correct_at"].mean("sample")
     last = int(share["at_step"][-1])
     start = training_steps if training_steps in share["at_step"].values and training_steps != last else None
     first = int(share["at_step"][0]) if start is None else start
-    before, after = percent(float(share.sel(at_step=first))), percent(float(share[-1]))
-    unit = "step" if first == 1 else "steps"
+    best = int(share[::-1].idxmax())
+    solved = {step: percent(float(share.sel(at_step=step))) for step in sorted({first, best, last})}
+    earliest, *later = solved
+    told = [f"{solved[earliest]} solved after {earliest} {'step' if earliest == 1 else 'steps'}"]
+    told += [f"{solved[step]} after {step}" for step in later]
     singles = percent(float(1 - result["branching"].values.mean()))
-    return (
-        f"{name}: {before} of the boards solved after {first} {unit}, {after} after {last}\n(singles alone: {singles})"
-    )
+    return f"{name}: {', '.join(told)}\n(singles alone: {singles} of the boards)"
 
 
 @style()
@@ -176,7 +188,8 @@ def accuracy_by_givens(results: Mapping[str, xr.Dataset]) -> Figure:
             counts.set_ylabel("boards")
     fullest = max(panels[::2].flat, key=lambda axes: len(axes.get_legend_handles_labels()[1]))
     fullest.legend(loc="best", handlelength=2.8)
-    caption = "Thin bars: 95 % Wilson intervals. Below: numbers of boards, branching ones hatched."
+    hatched = ", branching ones hatched" if any(result["branching"].any() for result in results.values()) else ""
+    caption = f"Thin bars: 95 % Wilson intervals. Below: numbers of boards{hatched}."
     headline(figure, _finding_by_givens(results), caption)
     return figure
 
@@ -202,9 +215,9 @@ def _draw_by_givens(shares: Axes, counts: Axes, result: xr.Dataset) -> None:
     width = edges[1] - edges[0]
     centres = (edges[:-1] + edges[1:] - 1) / 2
     below = np.zeros(len(centres))
-    for (name, look), chosen, side in zip(_GROUPS, (~branching, branching), (-1, 1), strict=True):
-        if not chosen.any():
-            continue
+    present = [pair for pair in zip(_GROUPS, (~branching, branching), strict=True) if pair[1].any()]
+    sides = (-1, 1) if len(present) > 1 else (0,)
+    for ((name, look), chosen), side in zip(present, sides, strict=True):
         boards, hits = (np.histogram(givens[mask], edges)[0] for mask in (chosen, chosen & right))
         share = np.where(boards > 0, hits / np.maximum(boards, 1), np.nan)
         low, high = wilson_interval(hits, boards)
@@ -226,7 +239,7 @@ def _draw_by_givens(shares: Axes, counts: Axes, result: xr.Dataset) -> None:
     for axes in (shares, counts):
         axes.set_xticks(centres[::every], _bin_names(edges, int(givens.max()))[::every])
     counts.set_ylim(0, below.max() * 1.12)
-    counts.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+    counts.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10], integer=True))
     counts.grid(axis="x", visible=False)
     for axes in (shares, counts):
         axes.set_xlim(edges[0] - 0.5 - 0.1 * width, edges[-1] - 0.5 + 0.1 * width)

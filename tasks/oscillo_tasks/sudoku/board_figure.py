@@ -19,6 +19,9 @@ FRAMES = 5
 
 FRAME_INCHES = 2.35
 
+WRONG = "#e3000f"
+"""Box around a wrong digit; its white outline sets it off from every colour below."""
+
 _DIGIT_SHARE = 0.56
 """Height of a digit, as a share of its cell."""
 
@@ -84,7 +87,7 @@ def board_figure(stories: Sequence[BoardStory], *, block: BlockShape | None = No
     """Draw boards over time, one row each, with one colour map for all.
 
     Every cell has the colour of its oscillators: their first three principal components, fitted to all the
-    given states, as red, green and blue. Givens are bold; a wrong digit is struck through and boxed.
+    given states, as red, green and blue. Givens are bold; a wrong digit is boxed.
 
     Args:
         stories: the boards, of one network and one size.
@@ -112,7 +115,7 @@ def board_figure(stories: Sequence[BoardStory], *, block: BlockShape | None = No
         axes_row[0].set_ylabel(story.label, fontsize=9, color=INK, labelpad=6)
     caption = (
         f"Colour: first three principal components of each cell's oscillators ({percent(explained.sum())} of the "
-        "variance) as red, green, blue. Bold: givens. Struck through and boxed: wrong."
+        "variance) as red, green, blue. Bold: givens. Boxed: wrong."
     )
     if len({tuple(part["step"].values) for part in shown}) > 1:
         caption += " Rows differ in their steps: each frame has its own above it."
@@ -154,7 +157,7 @@ def draw_board(
         colours: red, green and blue of every cell in [0, 1], [y, x, 3].
         puzzle: digits given, 0 for blank, [y, x]; they are bold.
         digits: all digits to show, 0 for none, [y, x].
-        wrong: which of them to strike through, bool [y, x].
+        wrong: which of them to box, bool [y, x].
         block: block shape.
     """
     side = block.side
@@ -167,7 +170,7 @@ def draw_board(
         place = {"ha": "center", "va": "center_baseline", "fontsize": size}
         axes.text(x + 0.5, y + 0.53, text, color=str(ink[y, x]), fontweight=weight, **place)
     for y, x in np.argwhere(wrong):
-        _strike(axes, int(y), int(x), str(ink[y, x]))
+        _box(axes, int(y), int(x))
     _rule(axes, block)
     axes.set_xlim(-0.04, side + 0.04)
     axes.set_ylim(side + 0.04, -0.04)
@@ -177,12 +180,13 @@ def draw_board(
         spine.set_visible(False)
 
 
-def _strike(axes: Axes, y: int, x: int, colour: str) -> None:
-    """Strike a cell's digit through and put a box around it."""
+def _box(axes: Axes, y: int, x: int) -> None:
+    """Put a box around a cell's digit."""
     low, high = 0.1, 0.9
     corners = [(x + a, y + b) for a, b in ((low, low), (high, low), (high, high), (low, high), (low, low))]
-    stroke = [(x + low, y + high), (x + high, y + low)]
-    axes.add_collection(LineCollection([corners, stroke], colors=colour, linewidths=(1.3, 0.8), capstyle="projecting"))
+    axes.add_collection(
+        LineCollection([corners, corners], colors=("white", WRONG), linewidths=(2.9, 1.5), capstyle="projecting")
+    )
 
 
 def _rule(axes: Axes, block: BlockShape) -> None:

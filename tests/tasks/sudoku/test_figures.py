@@ -78,13 +78,15 @@ def test_cells_are_counted_over_all_boards() -> None:
         coords={"at_step": [1, 2]},
     )
     axes = accuracy_over_steps({"id": result}).axes[0]
-    (faint,) = (line for line in axes.lines if line.get_alpha() is not None)
-    np.testing.assert_allclose(faint.get_ydata(), 0.1)
+    (dotted,) = (line for line in axes.lines if line.get_linestyle() == ":")
+    np.testing.assert_allclose(dotted.get_ydata(), 0.1)
 
 
 def test_energies_are_compared_at_equal_givens(run: Run, drawn: dict[str, Figure]) -> None:
     figure = drawn["energy"]
-    assert "Share of pairs of equal givens in which solved boards end with less energy" in figure.get_suptitle()
+    finding = figure.get_suptitle().replace("\n", " ")
+    assert finding.startswith("Solved boards end with less energy than unsolved boards in ")
+    assert finding.endswith(" of the pairs with equal givens")
     for row, name in enumerate(("id", "hard", "hard_64")):
         result = run.data[f"result/{name}"]
         right, givens = result["correct"].values, result["givens"].values
@@ -102,16 +104,34 @@ def test_training_steps_are_marked_where_they_are(run: Run) -> None:
     assert "after 1 step," in accuracy_over_steps(results).get_suptitle()
 
 
+def test_headline_names_the_best_number_of_steps(run: Run) -> None:
+    result = run.data["result/hard_64"].to_dataset().compute()
+    best = int(result["at_step"][-2])
+    result["correct_at"].loc[{"at_step": best}] = True
+    assert f", 100 % after {best}, " in accuracy_over_steps({"hard_64": result}, 16).get_suptitle().replace("\n", " ")
+
+
+def test_cells_of_the_same_boards_are_drawn_once(run: Run) -> None:
+    long = run.data["result/hard_64"].to_dataset()
+    axes = accuracy_over_steps({"hard": long.isel(at_step=slice(4)), "hard_64": long}).axes[0]
+    (dotted,) = (line for line in axes.lines if line.get_linestyle() == ":")
+    assert len(dotted.get_xdata()) == long.sizes["at_step"]
+    assert dotted.get_color() == axes.containers[0].lines[0].get_color()
+
+
 def test_counts_by_givens_add_up(run: Run, drawn: dict[str, Figure]) -> None:
     figure = drawn["accuracy_by_givens"]
     for evaluation, counts in zip(EVALUATIONS, figure.axes[3:], strict=True):
         assert sum(bar.get_height() for bar in counts.patches) == evaluation.boards
     hard = run.data["result/hard"].to_dataset()
     hard["branching"] = xr.zeros_like(hard["branching"])
-    assert (
-        accuracy_by_givens({"hard": hard}).get_suptitle().split()
-        == "Boards solved: 20 % (hard); none needs branching".split()
-    )
+    assert "hatched" in figure.get_supxlabel()
+    single = accuracy_by_givens({"hard": hard})
+    assert single.get_suptitle().split() == "Boards solved: 20 % (hard); none needs branching".split()
+    assert "hatched" not in single.get_supxlabel()
+    shares, counts = single.axes
+    bars = [bar.get_x() + bar.get_width() / 2 for bar in counts.patches]
+    np.testing.assert_allclose(shares.lines[0].get_xdata(), bars)
 
 
 def test_boards_shown_are_a_solved_and_an_unsolved_one(run: Run, drawn: dict[str, Figure]) -> None:
