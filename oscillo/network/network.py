@@ -151,6 +151,7 @@ class Network(nn.Module):
                 with it readouts are computed again as well.
 
         Raises:
+            TypeError: when features are no tensor.
             ValueError: when features or initial states have another shape than the first layer's. The grid may be
                 another one than the network was built for, where the couplings can be moved to it.
         """
@@ -172,6 +173,8 @@ class Network(nn.Module):
         return NetworkOutput(features, states)
 
     def _check_shapes(self, features: Tensor, initial: Tensor | None) -> None:
+        if not isinstance(features, Tensor):
+            raise TypeError(f"features are a {type(features).__name__}, and a network takes a torch.Tensor")
         first = self.shapes[0]
         if features.ndim != len(first.sites) + 2 or features.shape[-1] != first.channels:
             wanted = ", ".join(["sample", *["site"] * len(first.sites), f"{first.channels} channels"])

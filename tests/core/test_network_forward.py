@@ -273,6 +273,11 @@ def test_features_of_another_shape_are_refused() -> None:
         net(arriving().flatten(1, 2))
 
 
+def test_features_that_are_no_tensor_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"ndarray, and a network takes a torch\.Tensor"):
+        network(layer())(arriving().numpy())
+
+
 def test_initial_states_of_another_shape_are_refused() -> None:
     features = arriving()
     with pytest.raises(ValueError, match=r"initial states are \[2, 3, 4, 16\].* \[2, 3, 4, 4, 4\]"):
