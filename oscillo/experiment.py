@@ -31,7 +31,7 @@ from oscillo.recording import (
 )
 from oscillo.recording.run_directory import State
 from oscillo.runspec import LoadedSpec, read_spec
-from oscillo.spec import SpecError, spec_hash, to_yaml
+from oscillo.spec import SpecError, locating_failures, spec_hash, to_yaml
 from oscillo.summary import show_results
 from oscillo.training import Checkpoints, Interrupted, Interruption, Trainer, evaluate
 from oscillo.training.evaluation import metric_names
@@ -91,7 +91,7 @@ def run(
 
 
 def resume(path: str | os.PathLike[str]) -> Run:
-    """Go on with a run that was interrupted or killed, as if it had not been.
+    """Go on with a run that was interrupted or killed, as if it had not been; one that is done stays as it is.
 
     Raises:
         SpecError: when its spec asks for files or a device that are not here any more; the run stays as it was.
@@ -99,6 +99,9 @@ def resume(path: str | os.PathLike[str]) -> Run:
         RunFailed, RunInterrupted: as `run`.
     """
     directory = RunDirectory.open(Path(path))
+    if directory.state == "done":
+        report(f"{directory.path} is done already: metrics.jsonl, data.zarr and figures in it hold its results")
+        return open_run(directory.path)
     loaded = _own_spec(directory)
     with directory.locked():
         weights, checkpoints = _trained_weights(directory), _checkpoints(directory, loaded)
@@ -163,7 +166,7 @@ def _checkpoints(directory: RunDirectory, loaded: LoadedSpec) -> Checkpoints:
 def _begin(loaded: LoadedSpec, runs: Path, weights: Path | None = None, **facts: Any) -> Run:
     """Make a run when all it needs is there, and execute it; with weights it only evaluates."""
     require(loaded, trained=weights is not None)
-    with _refusing():
+    with locating_failures(loaded.spec, loaded.document), _refusing():
         check_room(runs, recording_bytes(loaded.spec))
         ready = Preparation(loaded, weights=weights)
     directory = _new_directory(loaded, ready.device, runs, **facts)

@@ -10,14 +10,17 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from oscillo.network import Network, NetworkSpec
+from oscillo.recording import RunDirectory
 from oscillo.spec import (
     Component,
     Document,
     PluginFile,
+    Problem,
     Spec,
     SpecError,
     SpecProblem,
     load_plugins,
+    locating_failures,
     read_document,
     validate,
 )
@@ -107,12 +110,23 @@ def read_spec(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Ite
     if isinstance(source, Mapping):
         document = Document.from_mapping(source, overrides=overrides)
     else:
+        _refuse_a_run(Path(source))
         document = read_document(source, overrides)
     plugins = load_plugins(document)
     spec = validate(RunSpec, document)
-    if problems := [*_same_names(plugins), *spec.problems()]:
+    with locating_failures(spec, document):
+        problems = [*_same_names(plugins), *spec.problems()]
+    if problems:
         raise SpecError.at(document, problems)
     return LoadedSpec(spec, document, plugins)
+
+
+def _refuse_a_run(path: Path) -> None:
+    """Tell whoever gives a run where a spec is wanted what they may have meant."""
+    run = RunDirectory(path)
+    if run.record_file.is_file():
+        remedy = f"to go on with it: oscillo resume {path}; its spec is {run.spec}"
+        raise SpecError([Problem(f"{path} is a run, and not the file of a spec", suggestion=remedy)])
 
 
 def _same_names(plugins: Sequence[PluginFile]) -> list[SpecProblem]:

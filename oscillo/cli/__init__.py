@@ -38,7 +38,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for name, verb in VERBS.items():
-    app.command(name)(plainly(verb))
+    # What is left over is told by `resume` itself: it knows where changes can be made.
+    app.command(name, context_settings={"allow_extra_args": verb is resume})(plainly(verb))
 
 
 def _print_version(asked: bool) -> None:

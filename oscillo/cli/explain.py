@@ -31,7 +31,8 @@ def explain(
     try:
         text = explained(target, RunSpec).to_text()
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="TARGET") from None
+        hint = "" if spec else " (what a plugin brings needs `--spec my.yaml`)"
+        raise typer.BadParameter(f"{error}{hint}", param_hint="TARGET") from None
     if not target:
         width = max(map(len, registered()))
         roles = [f"  {role:<{width}}  {', '.join(kinds)}" for role, kinds in registered().items()]

@@ -16,7 +16,8 @@ def list_runs(
 ) -> None:
     """List runs: state, start, main metrics and size.
 
-    The latest comes last. Of a run that failed, the reason stands in place of the metrics.
+    The latest comes last. One that evaluates another without training names it. Of a run that failed, the reason
+    stands in place of the metrics.
     """
     from rich.console import Console
     from rich.table import Table
@@ -30,7 +31,7 @@ def list_runs(
         typer.echo(f"no runs in {folder}")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "id", "state", "started (UTC)", "metrics"):
+    for heading in ("name", "id", "state", "started (UTC)", "evaluates", "metrics"):
         table.add_column(heading, overflow="fold")
     table.add_column("size", justify="right")
     for run in runs:
@@ -46,15 +47,15 @@ def _row(run: RunDirectory) -> tuple[str, ...]:
 
     try:
         record, state = run.record(), run.state
-        started = str(record.get("started", ""))[:19]
+        started, parent = str(record.get("started", ""))[:19], Path(record.get("parent") or "").name
         if state == "failed":
             metrics = " ".join(str(record.get("reason", "")).split())
         else:
             metrics = ", ".join(f"{name} {value:.4g}" for name, value in main_metrics(run).items())
     except RecordingError as error:
-        state, started, metrics = "damaged", "", str(error)
+        state, started, parent, metrics = "damaged", "", "", str(error)
     size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
-    return run.path.parent.name, run.path.name, state, started.replace("T", " "), metrics, _bytes(size)
+    return run.path.parent.name, run.path.name, state, started.replace("T", " "), parent, metrics, _bytes(size)
 
 
 def _bytes(size: int) -> str:

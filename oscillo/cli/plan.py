@@ -14,12 +14,14 @@ def plan(spec: SpecFile, changes: Overrides = None) -> None:
     The modules are built and nothing is trained. Needs neither data files nor a GPU.
     """
     from oscillo.plan import make_plan
-    from oscillo.runspec import load
+    from oscillo.runspec import read_spec
+    from oscillo.spec import locating_failures
 
-    declared = load(spec, changes or ())
-    try:
-        text = make_plan(declared).to_text()
-    except ValueError as error:
-        tell(f"error: {error}")
-        raise typer.Exit(WRONG_INPUT) from None
+    loaded = read_spec(spec, changes or ())
+    with locating_failures(loaded.spec, loaded.document):
+        try:
+            text = make_plan(loaded.spec).to_text()
+        except ValueError as error:
+            tell(f"error: {error}")
+            raise typer.Exit(WRONG_INPUT) from None
     typer.echo(text)

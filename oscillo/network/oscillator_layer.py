@@ -16,7 +16,7 @@ from oscillo.manifolds import ManifoldSpec
 from oscillo.network.layer import Layer, LayerSpec, Problem
 from oscillo.network.readouts import NormReadoutSpec, Readout, ReadoutSpec
 from oscillo.oscillators import Oscillators
-from oscillo.spec import Component, register
+from oscillo.spec import Component, LocatedError, register
 from oscillo.stimuli import ConditionalStimulusSpec, Stimulus, StimulusSpec
 
 
@@ -52,8 +52,9 @@ class OscillatorLayerSpec(LayerSpec):
         components = self.manifold.components
         if self.channels is not None and self.channels % components:
             near = max(components, round(self.channels / components) * components)
-            raise ValueError(
-                f"channels = {self.channels} is not a multiple of the dimension {components}; the nearest is {near}"
+            raise LocatedError(
+                f"channels = {self.channels} is not a multiple of the dimension {components}; the nearest is {near}",
+                "channels",
             )
         return self
 

@@ -91,6 +91,8 @@ class RunDirectory:
             RunDirectoryError: when the path is not a run; the message names what is missing.
         """
         run = cls(Path(path))
+        if run.path.is_file():
+            raise RunDirectoryError(f"{path} is not a run but a file; if it is a spec: oscillo run {path}")
         if not run.path.is_dir():
             raise RunDirectoryError(f"{path} is not a run: there is no such folder")
         if missing := [file.name for file in (run.record_file, run.spec) if not file.is_file()]:

@@ -28,6 +28,19 @@ class SpecProblem(NamedTuple):
         return self._replace(path=(*prefix, *self.path))
 
 
+class LocatedError(ValueError):
+    """What a validator of a whole mapping raises when one value in it is wrong.
+
+    Args:
+        message: what is wrong, in one line without a full stop.
+        path: the keys that lead from the mapping to the value.
+    """
+
+    def __init__(self, message: str, *path: str | int) -> None:
+        super().__init__(message)
+        self.path: SpecPath = path
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with a spec.

@@ -134,7 +134,7 @@ def _follow(here: list[Holds], parts: list[str], done: list[str]) -> Explanation
             found = options[part].model_fields[part]
             here, entry = field_holds(found), found
         else:
-            raise ValueError(_unknown(part, f"`{'.'.join(done)}`", [*kinds, *options]))
+            raise ValueError(_unknown(part, f"`{'.'.join(done)}`", [*kinds, *options], list(kinds)))
         done = [*done, part]
     title, inner = ".".join(done) or "the spec", _items(here)
     roles = [held.choice.role for held in inner if held.choice]
@@ -225,9 +225,11 @@ def _doc(model: type) -> tuple[str, str]:
     return " ".join(summary.split()), rest.strip()
 
 
-def _unknown(part: str, where: str, known: list[str]) -> str:
+def _unknown(part: str, where: str, known: list[str], kinds: list[str] | None = None) -> str:
+    """Say what is not there, and the nearest of what is known; where a kind is chosen, which kinds there are."""
     close = get_close_matches(part, known, n=1)
-    remedy = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(known) or 'nothing'}"
+    listed = f"kinds: {', '.join(kinds)}" if kinds else f"known: {', '.join(known) or 'nothing'}"
+    remedy = f"did you mean `{close[0]}`?" if close else listed
     return f"there is no `{part}` in {where}; {remedy}"
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from oscillo.spec import messages
 from oscillo.spec.base import Spec
 from oscillo.spec.document import Document
-from oscillo.spec.errors import Problem, SpecError
+from oscillo.spec.errors import LocatedError, Problem, SpecError
 from oscillo.spec.fields import Holds
 from oscillo.spec.source import SpecPath, dotted
 
@@ -104,6 +104,9 @@ def _problem(fault: _Fault, document: Document) -> Problem:
         words = " or ".join(held.words for parent in fault.parents for held in parent.inside(path[-1], above))
         needs = f"needs `{path[-1]}` ({words})" if words else f"needs `{path[-1]}`"
         return Problem.on_value(document.origin(path[:-1]), path[:-1], needs)
+    cause = fault.error.get("ctx", {}).get("error")
+    if isinstance(cause, LocatedError):
+        path = (*path, *cause.path)
     words, remedy = messages.message(fault.error)
     return Problem.on_value(document.origin(path), path, words, remedy)
 

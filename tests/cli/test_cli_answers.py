@@ -78,7 +78,9 @@ def test_plugins_of_a_spec_are_explained(oscillo: Command) -> None:
         '@register\nclass Mine(CouplingSpec):\n    """A coupling of my own."""\n    kind: Literal["mine"] = "mine"\n'
     )
     (oscillo.folder / "with_plugin.yaml").write_text("extends: small.yaml\nplugins: [mine.py]\n")
-    assert oscillo("explain", "coupling.mine").code == 2
+    unknown = oscillo("explain", "coupling.mine")
+    assert unknown.code == 2 and "needs `--spec my.yaml`" in unknown.output
+    assert "kinds: attention, convolution" in unknown.output and "heads" not in unknown.output
     assert "A coupling of my own." in oscillo("explain", "coupling.mine", "--spec", "with_plugin.yaml").output
     assert "coupling.mine" in json.loads(oscillo("schema", "--spec", "with_plugin.yaml").output)["$defs"]
 
@@ -102,15 +104,18 @@ def test_the_schema_beside_the_specs_is_up_to_date(monkeypatch: pytest.MonkeyPat
 
 def test_list_shows_state_metrics_and_size(oscillo: Command, trained: tuple[Path, Ended], trained_copy: str) -> None:
     failed = oscillo("run", "small.yaml", "training.optimizer.lr=1e30", "~training.ema").last_line
+    oscillo("evaluate", trained_copy, "--only", "id")
     ended = oscillo("list")
     heading, *rows = ended.output.splitlines()
-    assert ended.code == 0 and len(rows) == 2
+    assert ended.code == 0 and len(rows) == 3
     columns = re.split(r"  +", rows[0].strip())
     assert columns[:3] == ["small", Path(trained_copy).name, "done"]
     assert "id/board_accuracy" in columns[4] and "longer/cell_accuracy" in columns[4] and columns[5].endswith("iB")
     assert heading.split()[:3] == ["name", "id", "state"]
     columns = re.split(r"  +", rows[1].strip())
     assert columns[1:3] == [Path(failed).name, "failed"] and "not finite at optimiser step 2" in columns[4]
+    assert "evaluates" in heading and Path(trained_copy).name not in rows[1]
+    assert re.split(r"  +", rows[2].strip())[4] == Path(trained_copy).name
 
 
 def test_a_checkpoint_of_the_reference_is_imported(oscillo: Command) -> None:

@@ -54,6 +54,9 @@ def test_wrong_arguments_are_told(oscillo: Command) -> None:
         ("run", "small.yaml", "training.steps"): "write `path.to.key=value`",
         ("resume", "runs"): "is not a run",
         ("evaluate", "small.yaml"): "is not a run",
+        ("resume", "small.yaml"): "small.yaml is not a run but a file; if it is a spec: oscillo run small.yaml",
+        ("resume", "runs/a", "training.steps=9"): "oscillo run runs/a/spec.yaml training.start=runs/a training.steps=9",
+        ("resume", "runs", "--steps"): "No such option: --steps",
         ("walk",): "No such command 'walk'",
         ("list", "nowhere"): "there is no folder nowhere",
         ("explain", "couplin"): "did you mean `coupling`?",
@@ -109,3 +112,48 @@ def test_a_device_that_is_none_is_told_on_validation(oscillo: Command) -> None:
     ended = oscillo("validate", "small.yaml", "device=gpu")
     assert ended.code == 2 and "device: there is no device 'gpu'; take auto, cpu, " in ended.output
     assert oscillo("validate", "small.yaml", "device=cuda:3").code == 0
+
+
+def test_a_run_in_place_of_a_spec_is_told(oscillo: Command, trained_copy: str) -> None:
+    for verb in ("run", "validate", "plan"):
+        ended = oscillo(verb, trained_copy)
+        assert ended.code == 2 and "Traceback" not in ended.output
+        words = f"is a run, and not the file of a spec; to go on with it: oscillo resume {trained_copy}; its spec is "
+        assert f"{words}{trained_copy}/spec.yaml" in ended.output, ended.output
+
+
+PLUGIN = """\
+from typing import Literal
+from oscillo.couplings import CouplingSpec
+from oscillo.spec import register
+
+@register
+class MineSpec(CouplingSpec):
+    kind: Literal["mine"] = "mine"
+"""
+
+
+@pytest.mark.parametrize("verb", ["run", "validate", "plan"])
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ("def problems(self, shape): return shape.chanels", "'StateShape' object has no attribute 'chanels'"),
+        ("def build(self, shape): return self.gain", "'MineSpec' object has no attribute 'gain'"),
+    ],
+)
+def test_a_plugin_that_fails_is_told_at_its_place(oscillo: Command, verb: str, method: str, reason: str) -> None:
+    file = oscillo.folder / "mine.py"
+    file.write_text(f"{PLUGIN}    {method}\n")
+    ended = oscillo(verb, "small.yaml", "plugins=[mine.py]", "network.layers.0.coupling={kind: mine}")
+    assert ended.code == 2 and "Traceback" not in ended.output and not oscillo.runs()
+    told = f"network.layers.0.coupling: the coupling 'mine' failed with AttributeError: {reason} ({file}:8)"
+    assert told in ended.output, ended.output
+
+
+@pytest.mark.parametrize("verb", ["run", "plan"])
+def test_a_plugin_that_fails_when_all_is_built_is_told_as_well(oscillo: Command, verb: str) -> None:
+    text = PLUGIN.replace("oscillo.couplings", "oscillo.stimuli").replace("CouplingSpec", "StimulusSpec")
+    (oscillo.folder / "mine.py").write_text(f"{text}    def build(self, shape): return {{}}[shape.components]\n")
+    ended = oscillo(verb, "small.yaml", "plugins=[mine.py]", "network.layers.0.stimulus={kind: mine}")
+    assert ended.code == 2 and "Traceback" not in ended.output and not oscillo.runs()
+    assert "network.layers.0.stimulus: the stimulus 'mine' failed with KeyError: 4 (" in ended.output, ended.output

@@ -94,6 +94,7 @@ def test_a_time_limit_ends_the_training_and_not_the_run(tmp_path, one_second_per
     assert "id/board_accuracy" in run.metrics and "longer/board_accuracy" in run.metrics
     before = (run.path / "weights.safetensors").read_bytes()
     (run.path / "weights.safetensors").unlink()  # killed before the weights were written
+    run.directory.set_state("running")
     assert (oscillo.resume(run.path).path / "weights.safetensors").read_bytes() == before
 
 

@@ -151,10 +151,15 @@ def test_an_evaluation_recorded_but_not_logged_is_done_again_as_a_whole(tmp_path
     assert sorted(stored) == ["id@2", "longer"]  # what was replaced is gone from the disk
 
 
-def test_a_finished_run_stays_as_it_is(tmp_path):
+def test_a_finished_run_stays_as_it_is(tmp_path, capsys, monkeypatch):
     run = run_small(tmp_path)
-    before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file() and file.name != "run.json"}
-    oscillo.resume(run.path)
+    before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
+    capsys.readouterr()
+    monkeypatch.setattr(experiment, "Preparation", None)  # nothing is built or read
+    assert oscillo.resume(run.path).path == run.path
+    assert capsys.readouterr().out == (
+        f"{run.path} is done already: metrics.jsonl, data.zarr and figures in it hold its results\n"
+    )
     assert {file: file.read_bytes() for file in before} == before
 
 

@@ -55,9 +55,19 @@ def test_impossible_combinations_are_located_and_told_together():
     assert oscillo.load(small(network__sites=[4, 4])).sites == (4, 4)
 
 
+def test_what_a_whole_mapping_is_wrong_in_is_told_at_the_value(tmp_path):
+    file = tmp_path / "small.yaml"
+    file.write_text(to_yaml(oscillo.load(small())))
+    lines = file.read_text().splitlines()
+    channels = next(number for number, line in enumerate(lines, 1) if "channels:" in line)
+    file.write_text("\n".join(line.replace("channels: 16", "channels: 18") for line in lines))
+    assert f"{file}:{channels}:17 network.layers.0.channels: channels = 18 is not a multiple" in refused(file)
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
+        ({"task__evaluations__1__name": "id"}, "task.evaluations.1.name: two evaluations are called id"),
         ({"training__steps": -1}, "training.steps"),
         ({"training__batch_size": 0}, "training.batch_size"),
         ({"training__optimizer": {"kind": "sgdd"}}, "training.optimizer"),

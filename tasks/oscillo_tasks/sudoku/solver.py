@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,17 +82,18 @@ class Solver:
         Args:
             board: digits row by row, `0` or `.` for a blank cell; 81 of them for 9x9. Spaces and line breaks between
                 them do not count.
-            steps: steps to take; left out, as many as in training. More often helps with hard boards.
+            steps: steps to take, at least 1; left out, as many as in training. More steps than in training often help
+                with hard boards.
             seed: key of the initial state of the blank cells; another seed is another try.
 
         Raises:
+            TypeError: when the board is no text.
+            ValueError: when `steps` is no positive integer.
             BoardError: when the board is malformed, contradicts itself, or has no or several solutions.
         """
-        if board.strip().lower().endswith(_BOARD_FILES):
-            raise BoardError(
-                f"{board} is the name of a file, and a solver is called with one board as text; to try all boards of "
-                f"a file: oscillo evaluate RUN task.evaluations.0.source={board}"
-            )
+        if steps is not None and (not isinstance(steps, int) or steps < 1):
+            raise ValueError(f"steps is an integer of at least 1 (or None: as many as in training), not {steps!r}")
+        _check_text(board, self.block.side)
         boards = check(board, self.block)
         puzzle = torch.from_numpy(boards.puzzles).long().view(1, self.block.side, self.block.side)
         energies: list[Tensor] = []
@@ -109,6 +111,27 @@ class Solver:
             digit_string(filled[0]), not contradictions(filled, self.block), float(probability[puzzle == 0].mean()),
             np.array([float(energy) for energy in energies]),
         )  # fmt: skip
+
+
+def _check_text(board: str, side: int) -> None:
+    """Refuse what is no board of digits at all.
+
+    Raises:
+        TypeError, BoardError: the message says what is wanted.
+    """
+    wanted = f"a board is written with 1 to {side}, and 0 or . for blank"
+    if not isinstance(board, str):
+        raise TypeError(f"a board is text of {side * side} characters, not {type(board).__name__}; {wanted}")
+    if board.strip().lower().endswith(_BOARD_FILES):
+        raise BoardError(
+            f"{board} is the name of a file, and a solver is called with one board as text; to try all boards of "
+            f"a file: oscillo evaluate RUN task.evaluations.0.source={board}"
+        )
+    # Before the length: lines drawn between the blocks make a board too long as well.
+    for number, line in enumerate(board.splitlines(), 1):
+        if strange := re.search(rf"[^0-{side}.\s]", line):
+            where = f"line {number}, character {strange.start() + 1}"
+            raise BoardError(f"illegal character: {strange[0]!r} ({where}); {wanted}; leave out all but spaces")
 
 
 def _weights_file(source: str | os.PathLike[str]) -> Path:

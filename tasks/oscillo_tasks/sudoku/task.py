@@ -19,7 +19,7 @@ from oscillo.integrators.loop import Measures
 from oscillo.layout import State
 from oscillo.network import PLAIN, NetworkObserver, NetworkSpec, Unrolling
 from oscillo.network.layer import Problem
-from oscillo.spec import Spec, register
+from oscillo.spec import LocatedError, Spec, register
 from oscillo.training import Batch, Data, EvaluationSpec, ResultArray, Results, Task, TaskSpec
 from oscillo.training.progress import progress, report
 from oscillo.training.task import Report
@@ -148,9 +148,9 @@ class SudokuTaskSpec(TaskSpec):
     @model_validator(mode="after")
     def _names_differ(self) -> SudokuTaskSpec:
         names = [evaluation.name for evaluation in self.evaluations]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two evaluations are called {', '.join(twice)}")
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise LocatedError(f"two evaluations are called {name}", "evaluations", number, "name")
         return self
 
     @property

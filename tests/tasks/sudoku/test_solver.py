@@ -73,6 +73,19 @@ def test_a_run_without_weights_says_how_to_go_on(weights: Path, tmp_path: Path) 
         Solver(tmp_path)
 
 
+def test_calls_that_mean_nothing_are_refused(weights: Path) -> None:
+    solver = Solver(weights)
+    for steps in (0, -1, 1.5, "8"):
+        with pytest.raises(ValueError, match=rf"steps is an integer of at least 1 .*, not {steps!r}$"):
+            solver(BOARD, steps=steps)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="a board is text of 16 characters, not int; a board is written with 1 to 4"):
+        solver(1034)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(BoardError, match=r"illegal character: '\|' \(line 2, character 3\)"):
+        solver("1. 3.\n3.|.2\n.1|..\n4.|.1")
+    with pytest.raises(BoardError, match="wrong length: 4 characters instead of 16"):
+        solver("1.3.")
+
+
 def test_other_files_are_named(weights: Path, tmp_path: Path) -> None:
     for name in ("boards.csv", "Boards.CSV.gz"):
         with pytest.raises(ValueError, match=rf"{name} is a file of boards.*oscillo evaluate RUN task\.eval"):
