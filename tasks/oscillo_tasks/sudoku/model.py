@@ -16,9 +16,9 @@ class SudokuModel(nn.Module):
     cells evolve alike, held by the stimulus, which is the embedding of the board.
     """
 
-    def __init__(self, network: Network, digits: int) -> None:
+    def __init__(self, network: Network, digits: int, *, rectify: bool = True) -> None:
         super().__init__()
-        self.digits = digits
+        self.digits, self.rectify = digits, rectify
         self.embedding = nn.Embedding(digits + 1, network.channels_in)
         self.network = network
         self.head = nn.Linear(network.channels_out, digits)
@@ -41,17 +41,21 @@ class SudokuModel(nn.Module):
             [sample, row, column, digit].
         """
         features = self.embedding(puzzles)
-        shape = self.network.shapes[0]
-        stimulus = shape.split(features)
-        if noise is None:
-            if draws is None:
-                raise ValueError("the blank cells start at random: give `draws` or `noise`")
-            noise = draws.normal(tuple(stimulus.shape[1:]))
-        given = (puzzles > 0)[..., None, None]
-        initial = stimulus.where(given, noise.to(stimulus.dtype))
+        initial = self._initial(puzzles, features, draws, noise)
         output = self.network(features, initial, steps=steps, draws=draws, observe=observe, unrolling=unrolling)
         return self.answer(output.features)
 
     def answer(self, features: Tensor) -> Tensor:
         """Logits [sample, row, column, digit] of the last readout's features [sample, row, column, channel]."""
-        return self.head(F.relu(features))
+        return self.head(F.relu(features) if self.rectify else features)
+
+    def _initial(self, puzzles: Tensor, features: Tensor, draws: Draws | None, noise: Tensor | None) -> Tensor | None:
+        """Where the first layer starts; a block starts from the features alone."""
+        if self.network.layers[0].starts_from_features:
+            return None
+        stimulus = self.network.shapes[0].split(features)
+        if noise is None:
+            if draws is None:
+                raise ValueError("the blank cells start at random: give `draws` or `noise`")
+            noise = draws.normal(tuple(stimulus.shape[1:]))
+        return stimulus.where((puzzles > 0)[..., None, None], noise.to(stimulus.dtype))

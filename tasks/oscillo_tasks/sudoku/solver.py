@@ -72,7 +72,7 @@ class Solver:
         if task.shape.side != digits:
             raise ValueError(f"{path} holds a network for {digits} digits, and a task with {task.shape.side}")
         self.block = task.shape
-        self.model = SudokuModel(network.build((digits, digits)), digits)
+        self.model = SudokuModel(network.build((digits, digits)), digits, rectify=task.rectify)
         self.model.load_state_dict(weights)
         self.model.eval()
 

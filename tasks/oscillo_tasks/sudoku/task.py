@@ -135,6 +135,11 @@ class SudokuTaskSpec(TaskSpec):
         default=True,
         description="Whether each training board is moved about at random: digits, bands, rows, stacks, columns.",
     )
+    rectify: bool = Field(
+        default=True,
+        description="Whether a ReLU stands between the last readout and the linear map to digits, as in AKOrN; a "
+        "Transformer, which ends in a layer normalisation, does without.",
+    )
     evaluations: list[SudokuEvaluationSpec] = Field(
         default_factory=list, description="What the trained network is evaluated on."
     )
@@ -234,7 +239,8 @@ class SudokuTask(Task):
 
     def model(self) -> SudokuModel:
         """Embedding, network and head, with new weights."""
-        return SudokuModel(self.network.build(self.network.resolve_sites(self.spec.sites)), self.spec.shape.side)
+        network = self.network.build(self.network.resolve_sites(self.spec.sites))
+        return SudokuModel(network, self.spec.shape.side, rectify=self.spec.rectify)
 
     def example(self, samples: int) -> Batch:
         """Boards of made-up digits, half of them blank."""
