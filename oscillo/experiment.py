@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from oscillo.network import Network
+from oscillo.evaluation import Parts, evaluate, metric_names
+from oscillo.evaluation.operations import operations
 from oscillo.plan import recording_bytes
 from oscillo.preparation import WEIGHTS, Preparation, require, weights_of
 from oscillo.recording import (
@@ -33,10 +34,12 @@ from oscillo.recording.run_directory import State
 from oscillo.runspec import LoadedSpec, read_spec
 from oscillo.spec import SpecError, locating_failures, spec_hash, to_yaml
 from oscillo.summary import show_results
-from oscillo.training import Checkpoints, Interrupted, Interruption, Trainer, evaluate
-from oscillo.training.evaluation import metric_names
+from oscillo.training import Checkpoints, EvaluationSpec, Interrupted, Interruption, Trainer
 from oscillo.training.progress import report
 from oscillo.training.weights import load_weights, save_weights
+
+PARTS = "evaluating"
+"""Folder of samples that are evaluated while others of the same evaluation are not."""
 
 
 class RunFailed(RuntimeError):
@@ -304,17 +307,23 @@ class _Execution:
                         name.removeprefix(prefix): value for name, value in done[-1].items() if name.startswith(prefix)
                     }
                     continue
-                with TrajectoryStore(self.directory.data, {"spec_sha256": self.spec_sha256}) as store:
-                    found = evaluate(
-                        self.task, model, evaluation, self.task.evaluation_data(evaluation), seed=self.spec.seed,
-                        precision=self.spec.precision, recording=self.spec.recording, store=store,
-                        check=self.interruption.check, title=f"evaluating {evaluation.name}",
-                    )  # fmt: skip
-                network: Network = model.network  # pyright: ignore[reportAssignmentType]
-                found["steps"] = float(network.steps_of(evaluation.steps)[-1])
+                parts = Parts(self.directory.path / PARTS / evaluation.name)
+                found = self._evaluate_one(model, evaluation, parts)
                 results[evaluation.name] = found
                 log.write(steps, metric_names(evaluation.name, found))
+                parts.remove()
         return results
+
+    def _evaluate_one(self, model: nn.Module, evaluation: EvaluationSpec, parts: Parts) -> dict[str, float]:
+        """Metrics of one evaluation, which is recorded."""
+        cost = operations(self.task, self.task.model())
+        with TrajectoryStore(self.directory.data, {"spec_sha256": self.spec_sha256}) as store:
+            return evaluate(
+                self.task, model, evaluation, self.task.evaluation_data(evaluation), seed=self.spec.seed,
+                precision=self.spec.precision, recording=self.spec.recording, store=store, parts=parts,
+                attributes={"flops_per_step": cost.step, "flops_outside": cost.outside},
+                check=self.interruption.check, title=f"evaluating {evaluation.name}",
+            )  # fmt: skip
 
     def _draw(self) -> None:
         from oscillo.plotting import save_figure

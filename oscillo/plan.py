@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from oscillo.draws import Draws
+from oscillo.evaluation import EvaluationRecording
+from oscillo.evaluation.operations import operations
 from oscillo.layout import StateShape
 from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec, Unrolling
 from oscillo.recording import bytes_expected
 from oscillo.runspec import RunSpec
-from oscillo.training import Task, total_steps
-from oscillo.training.evaluation import EvaluationRecording
+from oscillo.training import total_steps
 from oscillo.training.hardware import choose_device, missing_for_compiling
 
 _PROCESS_BYTES = 450 * 2**20
@@ -58,7 +57,7 @@ class Plan:
     parameters: int
     """Numbers that are trained, in the whole model."""
     step_flops: float
-    """Floating-point operations of all layers' single steps, forward, for one sample."""
+    """Floating-point operations of a step of the layer whose steps are counted, forward, for one sample."""
     training_flops: float
     """Floating-point operations of one optimiser step (forward and twice as much backward)."""
     optimizer_steps: int
@@ -114,7 +113,8 @@ def make_plan(spec: RunSpec) -> Plan:
         )
         for number, (declared, layer) in enumerate(zip(spec.network.layers, network.layers, strict=True))
     ]  # fmt: skip
-    forward, one_step = _operations(task, model)
+    counted = operations(task, model)
+    forward = counted.outside + network.steps_of(None)[network.iterated] * counted.step
     batch = spec.training.batch_size
     kept, working = (int(batch * count) for count in kept_bytes(spec, compiled=any(compiled)))
     notes = [] if lacking is None else [f"steps run uncompiled: {lacking}"]
@@ -124,7 +124,7 @@ def make_plan(spec: RunSpec) -> Plan:
         notes.append(f"training stops after {spec.training.time_limit:g} minutes at the latest")
     return Plan(
         spec.name, layers, sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
-        one_step, 3 * forward * batch, total_steps(spec.training, spec.task.training_samples or 0),
+        counted.step, 3 * forward * batch, total_steps(spec.training, spec.task.training_samples or 0),
         _memory(spec, model, kept, working, device, any(compiled)), kept, recording_bytes(spec), str(device), notes,
     )  # fmt: skip
 
@@ -204,20 +204,6 @@ def _declared_steps(network: NetworkSpec) -> list[int]:
         layer.integrator.steps if isinstance(layer, OscillatorLayerSpec) else getattr(layer, "steps", 1)
         for layer in network.layers
     ]
-
-
-def _operations(task: Task, model: nn.Module) -> tuple[float, float]:
-    """Operations of one sample's forward pass, and of one step of every layer."""
-    batch = task.example(1)
-    draws = Draws(0, batch["index"])
-
-    def count(steps: int | None) -> int:
-        # The fused attention of a CPU is not counted; the plain one is made of products that are.
-        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-            task.predict(model, batch, draws, steps=steps)
-        return counter.get_total_flops()
-
-    return count(None), count(2) - count(1)
 
 
 def _memory(spec: RunSpec, model: nn.Module, kept: int, working: int, device: torch.device, compiled: bool) -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from oscillo.evaluation import EvaluationRecording
+from oscillo.evaluation.memory import free_memory, too_many_votes
 from oscillo.network import Network
 from oscillo.recording import RecordingError, RunDirectory, RunDirectoryError
 from oscillo.runspec import LoadedSpec, RunSpec
@@ -67,7 +69,7 @@ class Preparation:
         checkpoints: of a run that goes on.
 
     Raises:
-        SpecError: when the weights to start from do not fit, or a batch is larger than the data.
+        SpecError: when the weights to start from do not fit, a batch is larger than the data, or votes than memory.
         ValueError, OSError: when data, trained weights or a checkpoint cannot be used; the message says why.
     """
 
@@ -94,6 +96,18 @@ class Preparation:
         else:
             self.task.prepare(report)
             self._check_batch(loaded)
+        self._check_votes(loaded)
+
+    def _check_votes(self, loaded: LoadedSpec) -> None:
+        """Refuse more initial states of a sample than fit in memory together."""
+        found, network = [], self.model.network
+        for number, evaluation in enumerate(self.spec.task.evaluation_specs):
+            samples = len(self.task.evaluation_data(evaluation))
+            record = EvaluationRecording(self.task, network, evaluation, self.spec.recording, samples)  # pyright: ignore[reportArgumentType]
+            if text := too_many_votes(evaluation, record, free_memory(self.device)):
+                found.append(SpecProblem(("task", "evaluations", number, "votes"), text))
+        if found:
+            raise SpecError.at(loaded.document, found)
 
     def _load_start(self, loaded: LoadedSpec) -> None:
         if (start := start_weights(self.spec)) is None:

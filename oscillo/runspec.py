@@ -75,7 +75,23 @@ class RunSpec(Spec):
             return [SpecProblem(("network", "sites"), str(error))]
         found = [SpecProblem(("network", *place), text) for place, text in self.network.problems(sites)]
         found += [SpecProblem(("task", *place), text) for place, text in self.task.problems(self.network, sites)]
-        return found
+        return found or self._evaluation_problems(sites)
+
+    def _evaluation_problems(self, sites: tuple[int, ...]) -> list[SpecProblem]:
+        """Votes and early stops that the network or the task cannot serve."""
+        asked = [
+            (number, evaluation)
+            for number, evaluation in enumerate(self.task.evaluation_specs)
+            if evaluation.votes > 1 or evaluation.early_stop is not None
+        ]
+        if not asked:
+            return []
+        network, results = self.network.build(sites), self.task.build(self.network, self.seed).arrays()
+        return [
+            SpecProblem(("task", "evaluations", number, field), text)
+            for number, evaluation in asked
+            for field, text in evaluation.problems(network, results)
+        ]
 
 
 class LoadedSpec:

@@ -65,23 +65,32 @@ def advance(
     first, end = unrolling.lead_in, unrolling.lead_in + steps
     if first:
         with torch.no_grad():
-            state = _plain(layer, state, stimulus, dt, range(first))
+            state = plain_steps(layer, state, stimulus, dt, range(first))
     if observe is not None:
-        for k in range(first, end):
-            following, measures = layer(state, stimulus, k * dt, dt, measure=True)
-            observe(k, state, measures)
-            state = following
+        state = observed_steps(layer, state, stimulus, dt, range(first, end), observe)
         observe(end, state, layer.measure(state, stimulus, end * dt))
         return state
     if not (unrolling.recompute_every and torch.is_grad_enabled()):
-        return _plain(layer, state, stimulus, dt, range(first, end))
+        return plain_steps(layer, state, stimulus, dt, range(first, end))
     for k in range(first, end, unrolling.recompute_every):
         segment = range(k, min(k + unrolling.recompute_every, end))
-        state = checkpoint(_plain, layer, state, stimulus, dt, segment, use_reentrant=False)  # pyright: ignore[reportAssignmentType]
+        state = checkpoint(plain_steps, layer, state, stimulus, dt, segment, use_reentrant=False)  # pyright: ignore[reportAssignmentType]
     return state
 
 
-def _plain(layer: Stepping, state: State, stimulus: Tensor, dt: Tensor, steps: range) -> State:
+def observed_steps(
+    layer: Stepping, state: State, stimulus: Tensor, dt: Tensor, steps: range, observe: Observer
+) -> State:
+    """Take some steps in a row and tell every state they start from, with its measures; the last state is returned."""
+    for k in steps:
+        following, measures = layer(state, stimulus, k * dt, dt, measure=True)
+        observe(k, state, measures)
+        state = following
+    return state
+
+
+def plain_steps(layer: Stepping, state: State, stimulus: Tensor, dt: Tensor, steps: range) -> State:
+    """Take some steps in a row and return the last state."""
     for k in steps:
         state, _ = layer(state, stimulus, k * dt, dt)
     return state

@@ -47,6 +47,8 @@ class Layer(nn.Module):
 
     starts_from_features = False
     """Whether the first state is made of the arriving features, and not carried on or drawn."""
+    measures_energy = False
+    """Whether `energy` is among the measures."""
     carries_on = True
     """Whether the first state is the last one of the layer before, where there is one."""
 

@@ -95,6 +95,28 @@ class NetworkOutput(NamedTuple):
     """The last state of every layer."""
 
 
+class Way(NamedTuple):
+    """How layers are run."""
+
+    steps: Sequence[int]
+    """Steps of each layer."""
+    draws: Draws | None = None
+    """Key of the random initial states; None: seed 0 and the position in the batch."""
+    observe: NetworkObserver | None = None
+    """Told every state and its measures."""
+    unrolling: Unrolling = PLAIN
+    """Lead-in and gradient checkpointing."""
+
+
+class Start(NamedTuple):
+    """Where the iterated layer starts."""
+
+    state: State
+    """Its first state."""
+    stimulus: Tensor
+    """What it feels from outside during its steps."""
+
+
 class Network(nn.Module):
     """Layers of oscillators or blocks; an ordinary module, to be used alone or inside another model."""
 
@@ -156,21 +178,72 @@ class Network(nn.Module):
                 another one than the network was built for, where the couplings can be moved to it.
         """
         self._check_shapes(features, initial)
-        draws = draws or Draws(0, torch.arange(len(features), device=features.device))
+        way = Way(self.steps_of(steps), draws, observe, unrolling)
         states: list[State] = []
-        for number, (layer, count) in enumerate(zip(self.layers, self.steps_of(steps), strict=True)):
-            stimulus = layer.stimulus_of(features)
-            x = self._first_state(layer, number, stimulus, states, initial, draws)
-            watch = None if observe is None else _of_layer(observe, number)
-            own = unrolling if layer.steps > 1 else unrolling._replace(lead_in=0)
-            state = advance(
-                layer, layer.initial_state(x), stimulus,
-                steps=count, dt=layer.dt, observe=watch, unrolling=own,
-            )  # fmt: skip
-            states.append(state)
-            again = unrolling.recompute_every
-            features = _recomputed(layer.readout, state["x"]) if again else layer.readout(state["x"])
+        for number in range(len(self.layers)):
+            features = self._through(number, features, states, initial, way)
         return NetworkOutput(features, states)
+
+    @property
+    def iterated(self) -> int:
+        """Number of the layer whose steps are counted: the last one that is declared with more than one step."""
+        several = (number for number, layer in enumerate(self.layers) if layer.steps > 1)
+        return max(several, default=len(self.layers) - 1)
+
+    @property
+    def draws_states(self) -> bool:
+        """Whether some layer starts from a draw, unless it is given its initial states."""
+        return any(
+            not layer.starts_from_features and (number == 0 or not layer.carries_on)
+            for number, layer in enumerate(self.layers)
+        )
+
+    def begin(self, features: Tensor, initial: Tensor | None, way: Way) -> Start:
+        """Run the layers before the iterated one, and return where that one starts.
+
+        With `finish` behind any number of its steps this is `forward`, cut open where the steps are counted: whoever
+        takes them may read an answer out at any time, and go on.
+
+        Args:
+            features: what arrives at the first layer, [sample, *sites, channel].
+            initial: as in `forward`.
+            way: how the layers are run.
+        """
+        self._check_shapes(features, initial)
+        states: list[State] = []
+        for number in range(self.iterated):
+            features = self._through(number, features, states, initial, way)
+        return Start(*self._enter(self.iterated, features, states, initial, way))
+
+    def finish(self, state: State, way: Way) -> Tensor:
+        """Read the iterated layer out at a state, run the layers behind it, and return the features of the last one."""
+        states = [state]
+        features = self.layers[self.iterated].readout(state["x"])
+        for number in range(self.iterated + 1, len(self.layers)):
+            features = self._through(number, features, states, None, way)
+        return features
+
+    def _enter(
+        self, number: int, features: Tensor, states: list[State], initial: Tensor | None, way: Way
+    ) -> tuple[State, Tensor]:
+        """First state of a layer, and its stimulus."""
+        layer = self.layers[number]
+        stimulus = layer.stimulus_of(features)
+        draws = way.draws or Draws(0, torch.arange(len(features), device=features.device))
+        x = self._first_state(layer, number, stimulus, states, initial, draws)
+        return layer.initial_state(x), stimulus
+
+    def _through(self, number: int, features: Tensor, states: list[State], initial: Tensor | None, way: Way) -> Tensor:
+        """Take all steps of a layer and read it out; its last state is added to `states`."""
+        layer, unrolling = self.layers[number], way.unrolling
+        state, stimulus = self._enter(number, features, states, initial, way)
+        watch = None if way.observe is None else _of_layer(way.observe, number)
+        own = unrolling if layer.steps > 1 else unrolling._replace(lead_in=0)
+        state = advance(
+            layer, state, stimulus, steps=way.steps[number], dt=layer.dt, observe=watch, unrolling=own
+        )  # fmt: skip
+        states.append(state)
+        return _recomputed(layer.readout, state["x"]) if unrolling.recompute_every else layer.readout(state["x"])
 
     def _check_shapes(self, features: Tensor, initial: Tensor | None) -> None:
         if not isinstance(features, Tensor):

@@ -95,6 +95,8 @@ class OscillatorLayerSpec(LayerSpec):
 class OscillatorLayer(Layer):
     """Oscillators with their stimulus, integrator and readout. Its state is `x`."""
 
+    measures_energy = True
+
     def __init__(self, oscillators: Oscillators, stimulus: Stimulus, integrator: Integrator, readout: Readout) -> None:
         super().__init__(oscillators.shape, integrator.steps, readout)
         self.oscillators, self.stimulus, self.integrator = oscillators, stimulus, integrator

@@ -30,7 +30,8 @@ DIMENSIONS = {
     "x": ("column", "column of the grid"),
     "component": ("component", "component of one oscillator's vector"),
     "oscillator": ("oscillator", "oscillator of the group at one site, or node of the network"),
-    "member": ("member", "member of the ensemble"),
+    "member": ("member", "member of the ensemble, or number of the initial state"),
+    "votes": ("votes", "initial states that vote, the first so many"),
     "layer": ("layer", "layer of the network"),
     "run": ("run", "one of several runs"),
 }

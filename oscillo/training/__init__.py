@@ -1,15 +1,15 @@
-"""Training and evaluation of networks on tasks."""
+"""Training of networks on tasks."""
 
 from oscillo.training.checkpoints import CheckpointError, Checkpoints
 from oscillo.training.ema import EMA
-from oscillo.training.evaluation import evaluate
+from oscillo.training.evaluation_spec import EarlyStopSpec, EvaluationSpec
 from oscillo.training.interrupt import Interrupted, Interruption
 from oscillo.training.spec import EMASpec, OptimizerSpec, RecordingSpec, ScheduleSpec, TrainingSpec
-from oscillo.training.task import Batch, Data, EvaluationSpec, ResultArray, Results, Task, TaskSpec, TensorData
+from oscillo.training.task import Batch, Data, ResultArray, Results, Task, TaskSpec, TensorData
 from oscillo.training.trainer import Trainer, TrainingError, total_steps
 
 __all__ = [
-    "EMA", "Batch", "CheckpointError", "Checkpoints", "Data", "EMASpec", "EvaluationSpec", "Interrupted",
-    "Interruption", "OptimizerSpec", "RecordingSpec", "ResultArray", "Results", "ScheduleSpec", "Task", "TaskSpec",
-    "TensorData", "Trainer", "TrainingError", "TrainingSpec", "evaluate", "total_steps",
+    "EMA", "Batch", "CheckpointError", "Checkpoints", "Data", "EMASpec", "EarlyStopSpec", "EvaluationSpec",
+    "Interrupted", "Interruption", "OptimizerSpec", "RecordingSpec", "ResultArray", "Results", "ScheduleSpec", "Task",
+    "TaskSpec", "TensorData", "Trainer", "TrainingError", "TrainingSpec", "total_steps",
 ]  # fmt: skip

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from oscillo.draws import Draws
-from oscillo.network import PLAIN, NetworkObserver, NetworkSpec, Unrolling
+from oscillo.network import PLAIN, NetworkSpec, Unrolling
 from oscillo.network.layer import Problem
-from oscillo.spec import ComponentSpec, Spec
+from oscillo.spec import ComponentSpec
+from oscillo.training.evaluation_spec import EvaluationSpec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,21 +56,6 @@ class TensorData:
         return {"index": index} | {name: values[index] for name, values in self.tensors.items()}
 
 
-class EvaluationSpec(Spec):
-    """What one evaluation does with a trained network; a task adds where the data come from."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name, as in `hard` and `hard/board_accuracy`.")
-    steps: int | None = Field(default=None, ge=1, description="Steps to take; left out, as many as in training.")
-    batch_size: int = Field(default=100, ge=1, description="Samples that run together.")
-
-    @field_validator("name")
-    @classmethod
-    def _not_of_training(cls, name: str) -> str:
-        if name in ("train", "validation"):
-            raise ValueError(f"metrics called `{name}/...` are those of the training; take another name")
-        return name
-
-
 class ResultArray(NamedTuple):
     """How one array of results is stored."""
 
@@ -84,6 +69,8 @@ class ResultArray(NamedTuple):
     """What an axis of a plot says."""
     description: str = ""
     """Meaning."""
+    at_steps: bool = False
+    """Whether it is also kept for the answers that are read out on the way, as `<name>_at` [sample, at_step, ...]."""
 
 
 class TaskSpec(ComponentSpec):
@@ -182,26 +169,37 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def predict(
-        self, model: nn.Module, batch: Batch, draws: Draws, *, steps: int | None = None,
-        observe: NetworkObserver | None = None, answer_steps: Sequence[int] = (),
-    ) -> Results:  # fmt: skip
-        """What the network answers.
+    def inputs(self, model: nn.Module, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor | None]:
+        """What goes into the network.
 
         Args:
             model: as made by `model`.
             batch: samples.
             draws: key of the initial states.
-            steps: steps to take; None for the declared number.
-            observe: told every state.
-            answer_steps: numbers of steps after which an answer is wanted besides the last.
+
+        Returns:
+            Features that arrive at the first layer, [sample, *sites, channel], and its initial states
+            [sample, *sites, component, oscillator], or None to have them drawn.
+        """
+
+    @abstractmethod
+    def outputs(self, model: nn.Module, features: Tensor) -> Tensor:
+        """What the head makes of the network's last features, such as logits: [sample, ...]."""
+
+    @abstractmethod
+    def results(self, batch: Batch, outputs: Tensor) -> Results:
+        """What is found out about each sample, given the outputs for it.
+
+        Three names have a meaning of their own. `prediction` [sample, ...] is the answer: with it `by: majority`
+        and `early_stop` work. `confidence` [sample] in [0, 1] makes `by: confidence` work, and `correct` [sample],
+        whether the answer is right, lets an evaluation say what each way to choose is worth.
         """
 
     @abstractmethod
     def metrics(self, results: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Numbers that sum up the results of an evaluation, by name."""
 
-    def arrays(self, answer_steps: Sequence[int]) -> dict[str, ResultArray]:
+    def arrays(self) -> dict[str, ResultArray]:
         """Which results of each sample are stored, and how."""
         return {}
 

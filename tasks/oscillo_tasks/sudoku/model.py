@@ -40,22 +40,27 @@ class SudokuModel(nn.Module):
         Returns:
             [sample, row, column, digit].
         """
-        features = self.embedding(puzzles)
-        initial = self._initial(puzzles, features, draws, noise)
+        features, initial = self.inputs(puzzles, draws, noise=noise)
         output = self.network(features, initial, steps=steps, draws=draws, observe=observe, unrolling=unrolling)
         return self.answer(output.features)
 
-    def answer(self, features: Tensor) -> Tensor:
-        """Logits [sample, row, column, digit] of the last readout's features [sample, row, column, channel]."""
-        return self.head(F.relu(features) if self.rectify else features)
+    def inputs(
+        self, puzzles: Tensor, draws: Draws | None = None, *, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features [sample, row, column, channel] of boards, and the initial states of the first layer.
 
-    def _initial(self, puzzles: Tensor, features: Tensor, draws: Draws | None, noise: Tensor | None) -> Tensor | None:
-        """Where the first layer starts; a block starts from the features alone."""
+        A block starts from the features alone: it has None.
+        """
+        features = self.embedding(puzzles)
         if self.network.layers[0].starts_from_features:
-            return None
+            return features, None
         stimulus = self.network.shapes[0].split(features)
         if noise is None:
             if draws is None:
                 raise ValueError("the blank cells start at random: give `draws` or `noise`")
             noise = draws.normal(tuple(stimulus.shape[1:]))
-        return stimulus.where((puzzles > 0)[..., None, None], noise.to(stimulus.dtype))
+        return features, stimulus.where((puzzles > 0)[..., None, None], noise.to(stimulus.dtype))
+
+    def answer(self, features: Tensor) -> Tensor:
+        """Logits [sample, row, column, digit] of the last readout's features [sample, row, column, channel]."""
+        return self.head(F.relu(features) if self.rectify else features)

@@ -15,9 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from oscillo.draws import Draws
-from oscillo.integrators.loop import Measures
-from oscillo.layout import State
-from oscillo.network import PLAIN, NetworkObserver, NetworkSpec, Unrolling
+from oscillo.network import PLAIN, NetworkSpec, Unrolling
 from oscillo.network.layer import Problem
 from oscillo.spec import LocatedError, Spec, register
 from oscillo.training import Batch, Data, EvaluationSpec, ResultArray, Results, Task, TaskSpec
@@ -290,62 +288,48 @@ class SudokuTask(Task):
             cells = (right & blank).sum() / blank.sum()  # not a number where there is nothing to fill
             return losses, {"board_accuracy": right.all(1).float().mean(), "cell_accuracy": cells}
 
-    def predict(
-        self, model: nn.Module, batch: Batch, draws: Draws, *, steps: int | None = None,
-        observe: NetworkObserver | None = None, answer_steps: Sequence[int] = (),
-    ) -> Results:  # fmt: skip
+    def inputs(self, model: nn.Module, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor | None]:
+        """Embedded digits, and random states of the blank cells."""
+        assert isinstance(model, SudokuModel)
+        return model.inputs(batch["puzzle"], draws)
+
+    def outputs(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Logits [sample, row, column, digit]."""
+        assert isinstance(model, SudokuModel)
+        return model.answer(features)
+
+    def results(self, batch: Batch, outputs: Tensor) -> Results:
         """Digits and what is known of them; see `arrays`. Shares of no blank cells are not a number."""
         puzzle, solution = batch["puzzle"], batch["solution"]
         blank = puzzle == 0
-        early: dict[int, Tensor] = {}
-        watch = _answering(model, set(answer_steps), early, observe)
-        logits = model(puzzle, draws, steps=steps, observe=watch)
-        probability, best = logits.float().softmax(-1).max(-1)
+        probability, best = outputs.float().softmax(-1).max(-1)
         answer = torch.where(blank, best + 1, puzzle)
         blanks = blank.flatten(1).sum(1)
-        results: Results = {
+        return {
             "puzzle": puzzle, "solution": solution, "prediction": answer,
             "correct": (answer == solution).flatten(1).all(1),
             "cells_correct": ((answer == solution) & blank).flatten(1).sum(1) / blanks,
             "confidence": (probability * blank).flatten(1).sum(1) / blanks,
             "givens": (puzzle > 0).flatten(1).sum(1), "branching": batch["branching"],
         }  # fmt: skip
-        if answer_steps:
-            filled = torch.stack([torch.where(blank, early[step], puzzle) for step in answer_steps], dim=1)
-            right = (filled == solution[:, None]).flatten(2)
-            cells = (right & blank.flatten(1)[:, None]).sum(2) / blanks[:, None]
-            results |= {"prediction_at": filled, "correct_at": right.all(2), "cells_correct_at": cells}
-        return results
 
     def metrics(self, results: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Accuracies by kind of board; see `oscillo_tasks.sudoku.metrics`."""
         return board_metrics(results)
 
-    def arrays(self, answer_steps: Sequence[int]) -> dict[str, ResultArray]:
+    def arrays(self) -> dict[str, ResultArray]:
         """Everything that is known of each board at the end."""
         grid = ("y", "x"), self.spec.sites
-        found = {
+        return {
             "puzzle": ResultArray(*grid, "uint8", "given digit", "0 for a blank cell"),
             "solution": ResultArray(*grid, "uint8", "digit of the solution"),
-            "prediction": ResultArray(*grid, "uint8", "digit answered", "blank cells; givens as they are"),
-            "correct": ResultArray((), (), "bool", "board solved", "all blank cells right"),
-            "cells_correct": ResultArray((), (), "float32", "share of blank cells right", _OF_BLANKS),
-            "confidence": ResultArray((), (), "float32", "confidence", f"mean top probability, {_OF_BLANKS}"),
+            "prediction": ResultArray(*grid, "uint8", "digit answered", "blank cells; givens as they are", True),
+            "correct": ResultArray((), (), "bool", "board solved", "all blank cells right", True),
+            "cells_correct": ResultArray((), (), "float32", "share of blank cells right", _OF_BLANKS, True),
+            "confidence": ResultArray((), (), "float32", "confidence", f"mean top probability, {_OF_BLANKS}", True),
             "givens": ResultArray((), (), "int16", "given digits"),
             "branching": ResultArray((), (), "bool", "needs branching", "naked and hidden singles do not finish it"),
         }
-        if answer_steps:
-            at = ("at_step",), (len(answer_steps),)
-            found["prediction_at"] = ResultArray(
-                ("at_step", *grid[0]),
-                (len(answer_steps), *self.spec.sites),
-                "uint8",
-                "digit answered",
-                "read out at that step",
-            )
-            found["correct_at"] = ResultArray(*at, "bool", "board solved", "by the answer read out at that step")
-            found["cells_correct_at"] = ResultArray(*at, "float32", "share of blank cells right", _OF_BLANKS)
-        return found
 
     def shipped_weights(self) -> Path | None:
         """Weights for 9x9 boards."""
@@ -357,22 +341,3 @@ class SudokuTask(Task):
         from oscillo_tasks.sudoku.figures import figures
 
         return figures(run, report)
-
-
-def _answering(
-    model: nn.Module, steps: set[int], answers: dict[int, Tensor], observe: NetworkObserver | None
-) -> NetworkObserver | None:
-    """An observer that also reads the last layer's state out at some steps, into `answers` by step."""
-    if not steps:
-        return observe
-    assert isinstance(model, SudokuModel)
-    last = len(model.network.layers) - 1
-
-    def watch(layer: int, step: int, state: State, measures: Measures) -> None:
-        if observe is not None:
-            observe(layer, step, state, measures)
-        if layer == last and step in steps:
-            features = model.network.layers[last].readout(state["x"])  # pyright: ignore[reportCallIssue]
-            answers[step] = model.answer(features).argmax(-1) + 1
-
-    return watch

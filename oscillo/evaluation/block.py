@@ -1,0 +1,339 @@
+"""A block of samples on its way through a network: all at the same step, and out of it as soon as they have settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from oscillo.draws import Draws
+from oscillo.evaluation.course import Course
+from oscillo.evaluation.schedule import Schedule
+from oscillo.integrators.loop import observed_steps, plain_steps
+from oscillo.layout import State
+from oscillo.network import Network, Way
+from oscillo.training.hardware import Precision, precision_context
+from oscillo.training.task import Batch, ResultArray, Results, Task
+
+SMALLER = 4
+"""The second batch size is this part of the first: what is left of samples that leave goes through in such batches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """How blocks of samples go through a network."""
+
+    task: Task
+    model: nn.Module
+    schedule: Schedule
+    members: int
+    """Initial states of each sample."""
+    batch_size: int
+    """Trajectories that go through the network together."""
+    seed: int
+    precision: Precision
+    energies: bool
+    """Whether energies are kept."""
+    check: Callable[[], None] = lambda: None
+    """Called between batches; may raise to stop."""
+
+    @property
+    def network(self) -> Network:
+        """The network in the model."""
+        return self.model.network  # pyright: ignore[reportReturnType]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+
+class Successive(NamedTuple):
+    """How outputs compare with those of a single step before."""
+
+    changed: Tensor
+    """Whether the answer is another one, bool [sample]."""
+    distance: Tensor
+    """Root mean square difference, [sample]."""
+
+
+class Block:
+    """Samples with all their initial states, from the first step to the last.
+
+    The trajectories of a block are at the same step at any time, and go through the network in batches of one size;
+    the last batch is filled up with copies, because another shape would be compiled anew. Trajectory i belongs to
+    sample i // members.
+
+    Attributes:
+        latest: results of every trajectory as last read out, by name, [trajectory, ...].
+        at: those that are kept on the way, by name, [trajectory, answer, ...].
+        successive: one entry for each answer.
+        taken: steps that each trajectory took, int64 [trajectory].
+        settled: which ones had settled before the last step.
+        changed: whether a settled trajectory that was taken to the end all the same ended with another answer.
+        compared: which ones were.
+
+    Args:
+        passage: how it goes.
+        batch: the samples.
+        recorded: how many of the first samples have their states kept.
+        compared: how many of the first samples go on to the last step although they have settled.
+    """
+
+    def __init__(self, passage: Passage, batch: Batch, *, recorded: int, compared: int) -> None:
+        self.passage, self.batch = passage, batch
+        members, count = passage.members, len(batch["index"])
+        self.sample = torch.arange(count).repeat_interleave(members)
+        self.member = torch.arange(members).repeat(count)
+        first = (self.member == 0) & (self.sample < recorded)
+        row = torch.where(first, self.sample, -1)
+        self.course = Course(
+            passage.schedule, passage.network.shapes, row, energies=passage.energies, device=passage.device
+        )
+        self.declared: dict[str, ResultArray] = passage.task.arrays()
+        voted = {"prediction", "confidence", "correct"} if members > 1 else set()
+        self._on_the_way = {name for name, array in self.declared.items() if array.at_steps or name in voted}
+        self.latest: Results = {}
+        self.at: dict[str, list[Tensor]] = {}
+        self.successive: list[Successive] = []
+        self.taken = torch.full((len(self.sample),), passage.schedule.last)
+        self.settled = torch.zeros(len(self.sample), dtype=torch.bool)
+        self.compared = self.sample < compared
+        self.changed = torch.zeros(len(self.sample), dtype=torch.bool)
+        self._answers = 0
+        self._quiet = torch.zeros(len(self.sample), dtype=torch.int64)
+        self._looked: tuple[Tensor, Tensor] | None = None
+
+    @torch.no_grad()
+    def run(self, show: Callable[[float], None] = lambda done: None) -> None:
+        """Take the block from its initial states to its end; `show` is told the share of the steps that is done."""
+        schedule = self.passage.schedule
+        self._begin()
+        step, before = 0, None
+        for halt in schedule.halts:
+            if not len(self._active):
+                break
+            self._advance(step, halt, show)
+            step = halt
+            outputs = None
+            if step in schedule.answers:
+                outputs = self._answer(step, before)
+            if step in schedule.looks:
+                self._look(step, outputs)
+            before = self._read_first() if step in schedule.before else None
+        self._hold_answers()
+        self.course.cut(self.taken)
+
+    @property
+    def _active(self) -> Tensor:
+        """Trajectories that go on."""
+        return torch.nonzero(~self.settled | self.compared)[:, 0]
+
+    def _batches(self, ids: Tensor) -> Iterator[tuple[Tensor, int]]:
+        """Trajectories in batches of one size, with how many of each are real; a small rest goes in smaller ones."""
+        size, done = self.passage.batch_size, 0
+        smaller = max(1, size // SMALLER)
+        while done < len(ids):
+            left = len(ids) - done
+            if self.passage.schedule.early_stop is not None and left <= size // 2:
+                size = smaller
+            real = min(size, left)
+            chosen = torch.arange(done, done + size).clamp_max(len(ids) - 1)
+            self.passage.check()
+            yield ids[chosen], real
+            done += real
+
+    def _here(self, ids: Tensor) -> Batch:
+        """The samples of some trajectories, on the network's device."""
+        rows = self.sample[ids]
+        return {name: value[rows].to(self.passage.device) for name, value in self.batch.items()}
+
+    def _way(self, ids: Tensor, here: Batch, real: int, *, observed: bool) -> Way:
+        passage = self.passage
+        draws = Draws(passage.seed, here["index"], member=self.member[ids].to(passage.device))
+        return Way(passage.schedule.steps, draws, self.course.observer(ids, real) if observed else None)
+
+    def _begin(self) -> None:
+        """Bring every trajectory to the first state of the iterated layer."""
+        passage, states, stimuli = self.passage, [], []
+        observed = any(self.course.wanted(layer) for layer in range(passage.schedule.iterated))
+        for ids, real in self._batches(torch.arange(len(self.sample))):
+            here = self._here(ids)
+            way = self._way(ids, here, real, observed=observed)
+            with precision_context(passage.precision, passage.device):
+                features, initial = passage.task.inputs(passage.model, here, way.draws)  # pyright: ignore[reportArgumentType]
+                start = passage.network.begin(features, initial, way)
+            states.append({name: value[:real] for name, value in start.state.items()})
+            stimuli.append(start.stimulus[:real])
+        self.state: State = {name: torch.cat([state[name] for state in states]) for name in states[0]}
+        self.stimulus = torch.cat(stimuli)
+
+    def _state(self, ids: Tensor) -> State:
+        there = ids.to(self.passage.device)
+        return {name: value[there] for name, value in self.state.items()}
+
+    def _advance(self, start: int, end: int, show: Callable[[float], None]) -> None:
+        """Take all that are active from one step to another."""
+        if end == start:
+            return
+        passage, number = self.passage, self.passage.schedule.iterated
+        layer, active, done = passage.network.layers[number], self._active, 0
+        for ids, real in self._batches(active):
+            state, stimulus = self._state(ids), self.stimulus[ids.to(passage.device)]
+            with precision_context(passage.precision, passage.device):
+                if self.course.wanted(number):
+                    watch = self.course.observer(ids, real)
+                    tell = lambda k, at, measures: watch(number, k, at, measures)  # noqa: E731, B023
+                    state = observed_steps(layer, state, stimulus, layer.dt, range(start, end), tell)
+                else:
+                    state = plain_steps(layer, state, stimulus, layer.dt, range(start, end))
+            there = ids[:real].to(passage.device)
+            for name, value in self.state.items():
+                value[there] = state[name][:real].to(value.dtype)
+            done += real
+            show((start + (end - start) * done / len(active)) / passage.schedule.last)
+
+    def _read(self, ids: Tensor) -> tuple[Tensor, Results]:
+        """Outputs and results of some trajectories as they stand."""
+        passage, outputs, results = self.passage, [], []
+        for batch, real in self._batches(ids):
+            here = self._here(batch)
+            with precision_context(passage.precision, passage.device):
+                features = passage.network.finish(self._state(batch), self._way(batch, here, real, observed=False))
+                found = passage.task.outputs(passage.model, features)
+            outputs.append(found[:real].float())
+            results.append({name: value[:real] for name, value in passage.task.results(here, found).items()})
+        joined = {name: self._stored(name, torch.cat([part[name] for part in results])) for name in results[0]}
+        return torch.cat(outputs), joined
+
+    def _conclude(self, ids: Tensor, step: int) -> None:
+        """Keep what is wanted of the last state of trajectories that end at a step, and of the layers behind."""
+        passage, number = self.passage, self.passage.schedule.iterated
+        layer = passage.network.layers[number]
+        behind = any(self.course.wanted(other) for other in range(number + 1, len(passage.network.layers)))
+        if not (behind or self.course.wanted(number)):
+            return
+        for batch, real in self._batches(ids):
+            state, measures = self._state(batch), {}
+            with precision_context(passage.precision, passage.device):
+                if self.course.energies and layer.measures_energy:
+                    # A step more than is needed: the energy comes with it, and unlike `measure` it is compiled.
+                    stimulus = self.stimulus[batch.to(passage.device)]
+                    _, measures = layer(state, stimulus, step * layer.dt, layer.dt, measure=True)
+                self.course.observer(batch, real)(number, step, state, measures)
+                if behind:
+                    passage.network.finish(state, self._way(batch, self._here(batch), real, observed=True))
+
+    def _stored(self, name: str, value: Tensor) -> Tensor:
+        """A result as it will be stored, on the CPU."""
+        kind = getattr(torch, self.declared[name].dtype, None) if name in self.declared else None
+        return value.to("cpu", kind) if kind is not None else value.cpu()
+
+    def _update(self, ids: Tensor, results: Results) -> None:
+        """Take in what was read out of some trajectories."""
+        for name, value in results.items():
+            if name not in self.latest:
+                self.latest[name] = value.new_zeros((len(self.sample), *value.shape[1:]))
+            self.latest[name][ids] = value
+
+    def _answer(self, step: int, before: tuple[Tensor, Results] | None) -> Tensor:
+        """Read all active trajectories out, and keep their answers; outputs are returned."""
+        active = self._active
+        outputs, results = self._read(active)
+        going = ~self.settled[active]
+        if step == self.passage.schedule.last:
+            self._note_changes(active, results)
+            self._conclude(active[going], step)
+        self._update(active[going], {name: value[going] for name, value in results.items()})
+        if before is not None:
+            self._compare_successive(active, before, outputs, results)
+        self._hold_answer()
+        return outputs
+
+    def _hold_answer(self) -> None:
+        """Keep the latest results as those of one more answer."""
+        self._answers += 1
+        for name in self._on_the_way & set(self.latest):
+            self.at.setdefault(name, []).append(self.latest[name].clone())
+
+    def _hold_answers(self) -> None:
+        """After all have left: the answers at the steps that nobody took are those they left with."""
+        schedule = self.passage.schedule
+        for _ in range(len(schedule.answers) - self._answers):
+            self._hold_answer()
+        while schedule.successive and len(self.successive) < len(schedule.answers):
+            self.successive.append(self._nothing_changed())
+
+    def _note_changes(self, active: Tensor, results: Results) -> None:
+        """Note which settled trajectories that went on to the last step end with another answer."""
+        chosen = self.settled[active]
+        there = active[chosen]
+        if len(there):
+            self.changed[there] = _differ(results["prediction"][chosen], self.latest["prediction"][there])
+
+    def _read_first(self) -> tuple[Tensor, Results] | None:
+        """Outputs and results of the first initial state of all samples, a single step before an answer."""
+        active = self._active
+        first = active[self.member[active] == 0]
+        return self._read(first) if len(first) else None
+
+    def _compare_successive(
+        self, active: Tensor, before: tuple[Tensor, Results], outputs: Tensor, results: Results
+    ) -> None:
+        """Compare the first initial state of the samples with a step before; of one that has left nothing is known."""
+        first = self.member[active] == 0
+        old, old_results = before
+        now = self._nothing_changed()
+        there = self.sample[active[first]]
+        now.distance[there] = _rms(outputs[first.to(outputs.device)] - old).cpu()
+        if "prediction" in results:
+            now.changed[there] = _differ(results["prediction"][first], old_results["prediction"])
+        self.successive.append(now)
+
+    def _nothing_changed(self) -> Successive:
+        count = len(self.batch["index"])
+        return Successive(torch.zeros(count, dtype=torch.bool), torch.full((count,), torch.nan))
+
+    def _look(self, step: int, outputs: Tensor | None) -> None:
+        """Let those leave whose answer has not changed, and whose outputs have hardly moved, for long enough."""
+        stop = self.passage.schedule.early_stop
+        assert stop is not None
+        active = self._active
+        if outputs is None:
+            outputs, results = self._read(active)
+            answers = results["prediction"]
+            going = ~self.settled[active]
+            self._update(active[going], {name: value[going] for name, value in results.items()})
+        else:
+            answers = self.latest["prediction"][active]
+        if self._looked is None:
+            everything = (len(self.sample), *outputs.shape[1:])
+            self._looked = outputs.new_full(everything, torch.nan), self.latest["prediction"].clone()
+        last_outputs, last_answers = self._looked
+        there = active.to(outputs.device)
+        moved = _rms(outputs - last_outputs[there]).cpu()
+        quiet = (moved < stop.threshold) & ~_differ(answers, last_answers[active])
+        self._quiet[active] = torch.where(quiet, self._quiet[active] + stop.every, 0)
+        last_outputs[there], last_answers[active] = outputs, answers
+        self._leave(active[(self._quiet[active] >= stop.patience) & ~self.settled[active]], step)
+
+    def _leave(self, ids: Tensor, step: int) -> None:
+        """Settle trajectories at a step: their answer stays what it is."""
+        if not len(ids):
+            return
+        self.taken[ids] = step
+        self._conclude(ids, step)
+        self.settled[ids] = True
+
+
+def _rms(values: Tensor) -> Tensor:
+    """Root mean square of each sample, [sample]."""
+    return values.flatten(1).square().mean(1).sqrt()
+
+
+def _differ(these: Tensor, those: Tensor) -> Tensor:
+    """Which samples have another answer, bool [sample]."""
+    return (these != those).flatten(1).any(1)

@@ -1,0 +1,153 @@
+"""Evaluation: a trained network on samples it has not seen, with everything worth keeping recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from oscillo.evaluation.block import Block, Passage
+from oscillo.evaluation.collect import Part, collect
+from oscillo.evaluation.parts import Parts
+from oscillo.evaluation.recording import SCORES, EvaluationRecording
+from oscillo.evaluation.selection import vote_metrics
+from oscillo.network import Network
+from oscillo.recording import Recorder, TrajectoryStore
+from oscillo.training.evaluation_spec import EvaluationSpec
+from oscillo.training.hardware import Precision
+from oscillo.training.progress import progress
+from oscillo.training.spec import RecordingSpec
+from oscillo.training.task import Data, Task
+
+BATCHES = 8
+"""Batches of trajectories in a block, about: what leaves early makes room for the rest of its block."""
+
+
+def block_samples(evaluation: EvaluationSpec) -> int:
+    """Samples of one block; all initial states of a sample are in one."""
+    return max(1, BATCHES * evaluation.batch_size // evaluation.votes)
+
+
+def evaluate(
+    task: Task, model: nn.Module, evaluation: EvaluationSpec, data: Data, *, seed: int, precision: Precision,
+    recording: RecordingSpec | None = None, store: TrajectoryStore | None = None, parts: Parts | None = None,
+    attributes: Mapping[str, Any] | None = None, limit: int | None = None,
+    check: Callable[[], None] = lambda: None, title: str | None = None,
+) -> dict[str, float]:  # fmt: skip
+    """Evaluate a model and return its metrics by name.
+
+    Every draw belongs to (seed, sample, member), so neither the batches nor an interruption change one.
+
+    Args:
+        task: reads the answers and measures.
+        model: with the weights to evaluate.
+        evaluation: which one.
+        data: its samples.
+        seed: key of the initial states.
+        precision: of the network.
+        recording: what to keep; needs `store`.
+        store: where to keep it. An earlier recording of the same evaluation is replaced as a whole at the end.
+        parts: where finished samples are kept until all are; those that are there are not evaluated again.
+        attributes: what else to note beside the recording.
+        limit: look at the first so many samples only.
+        check: called between batches; may raise to stop.
+        title: shows progress under this name; None shows nothing.
+    """
+    network: Network = model.network  # pyright: ignore[reportAssignmentType]
+    total = len(data) if limit is None else min(limit, len(data))
+    record = EvaluationRecording(task, network, evaluation, recording if store else None, total)
+    size = min(evaluation.batch_size, total * evaluation.votes)
+    passage = Passage(
+        task, model, record.schedule, evaluation.votes, size, seed, precision, record.energies, check
+    )  # fmt: skip
+    model.eval()
+    done = _parts(passage, record, evaluation, data, parts, title)
+    if store is not None and recording is not None:
+        facts = {
+            "steps": list(record.schedule.steps), "samples": total, "members": evaluation.votes, "by": evaluation.by,
+            "early_stop": evaluation.early_stop is not None, **(attributes or {}),
+        }  # fmt: skip
+        with Recorder(store, evaluation.name, record.groups(), facts) as recorder:
+            found = _joined(_written(done, record, recorder))
+    else:
+        found = _joined(done)
+    return _metrics(task, record, evaluation, found)
+
+
+def _parts(
+    passage: Passage, record: EvaluationRecording, evaluation: EvaluationSpec, data: Data, parts: Parts | None,
+    title: str | None,
+) -> Iterator[Part]:  # fmt: skip
+    """The parts of an evaluation, one after the other: read where they are done, else computed and kept."""
+    total, samples, stop = record.samples, block_samples(evaluation), evaluation.early_stop
+    with ExitStack() as stack:
+        show = stack.enter_context(progress(title, total)) if title else None
+        for first in range(0, total, samples):
+            passage.check()
+            count = min(samples, total - first)
+            part = parts.load(first, count) if parts else None
+            if part is None:
+                compared = max(0, min(count, (stop.compare if stop else 0) - first))
+                block = Block(
+                    passage, data.batch(torch.arange(first, first + count)),
+                    recorded=max(0, min(count, record.states - first)), compared=compared,
+                )  # fmt: skip
+                block.run(lambda share, at=first, n=count: show(at + int(share * n), {}) if show else None)
+                part = collect(block, record, evaluation.by)
+                if parts:
+                    parts.save(first, part)
+            if show:
+                show(first + count, {})
+            yield part
+
+
+def _written(parts: Iterable[Part], record: EvaluationRecording, recorder: Recorder) -> Iterator[Part]:
+    """The same parts, each handed to the recorder on its way; of the states nothing is held any longer."""
+    for part in parts:
+        record.write(recorder, part)
+        yield {name: value for name, value in part.items() if name.startswith("result/")}
+
+
+def _joined(parts: Iterable[Part]) -> dict[str, np.ndarray]:
+    """Results of all samples, by name."""
+    collected: dict[str, list[np.ndarray]] = {}
+    for part in parts:
+        for name, value in part.items():
+            if name.startswith("result/"):
+                collected.setdefault(name.removeprefix("result/"), []).append(value)
+    return {name: np.concatenate(values) for name, values in collected.items()}
+
+
+def _metrics(
+    task: Task, record: EvaluationRecording, evaluation: EvaluationSpec, found: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Numbers that sum up an evaluation: the task's, what votes are worth, and what early stop has saved."""
+    metrics = task.metrics(found)
+    if record.votes and "member_correct" in found:
+        last = {selector: SCORES[selector][0] for selector in record.selectors}
+        metrics |= vote_metrics(
+            {selector: found[f"chosen_{selector}"][:, -1] for selector in record.selectors},
+            found["member_correct"][:, -1], {selector: found[name][:, -1] for selector, name in last.items()},
+            record.votes,
+        )  # fmt: skip
+    if record.schedule.early_stop:
+        taken, changed = found["steps_taken"], found["changed_by_stopping"]
+        metrics["steps_taken"] = float(taken.mean())
+        metrics["steps_saved"] = float(1 - taken.mean() / record.schedule.last)
+        metrics["settled"] = float(found["settled"].mean())
+        if (changed >= 0).any():
+            metrics["changed_by_stopping"] = float((changed[changed >= 0] == 1).mean())
+            metrics["compared"] = float((changed >= 0).sum())
+    metrics["steps"] = float(record.schedule.last)
+    if evaluation.votes > 1:
+        metrics["votes"] = float(evaluation.votes)
+    return metrics
+
+
+def metric_names(evaluation: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics under the name of their evaluation, as `metrics.jsonl` has them."""
+    return {f"{evaluation}/{name}": value for name, value in metrics.items()}

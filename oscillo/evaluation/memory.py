@@ -1,0 +1,68 @@
+"""Whether the initial states of one sample fit in memory together."""
+
+from __future__ import annotations
+
+import os
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from oscillo.evaluation.recording import MEASURES, EvaluationRecording
+from oscillo.training.evaluation_spec import EvaluationSpec
+
+_SPARE = 0.8
+"""Share of the free memory that may be used."""
+
+_WORKING = 12
+"""A step holds about so many tensors of the size of the state at once."""
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be taken on a device; on the CPU what the system says is available."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    described = Path("/proc/meminfo")
+    for line in described.read_text().splitlines() if described.exists() else []:
+        if line.startswith("MemAvailable:"):
+            return 1024 * int(line.split()[1])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def state_bytes(record: EvaluationRecording) -> int:
+    """Bytes of one trajectory's state."""
+    shape = record.shapes[record.schedule.iterated]
+    return 4 * shape.positions * shape.channels
+
+
+def trajectory_bytes(record: EvaluationRecording) -> int:
+    """Bytes of one trajectory while its block runs: state, stimulus, energies, and the answers kept on the way."""
+    schedule = record.schedule
+    energies = 4 * len(MEASURES) * (schedule.last + 1) * record.energies
+    kept = sum(
+        np.dtype(array.dtype).itemsize * prod(array.shape) * (1 + len(schedule.answers))
+        for array in record.declared.values()
+    )
+    return 2 * state_bytes(record) + energies + kept
+
+
+def too_many_votes(evaluation: EvaluationSpec, record: EvaluationRecording, free: int) -> str | None:
+    """Say how many votes fit when not even the initial states of one sample do; None when they do.
+
+    Args:
+        evaluation: what is asked for.
+        record: what is kept of it.
+        free: bytes that can still be taken.
+    """
+    each = trajectory_bytes(record)
+    working = _WORKING * state_bytes(record) * min(evaluation.batch_size, evaluation.votes)
+    wanted = each * evaluation.votes + working
+    if wanted <= _SPARE * free:
+        return None
+    fits = max(0, int((_SPARE * free - working) / each))
+    size = lambda number: f"{number / 2**30:.1f} GiB"  # noqa: E731
+    return (
+        f"{evaluation.votes} initial states of a sample take {size(wanted)} at once, and {size(_SPARE * free)} of "
+        f"memory can be used; at most {fits} fit"
+    )

@@ -1,0 +1,56 @@
+"""Finished samples on disk, so that an evaluation that was killed goes on where it stood."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from oscillo.recording import RecordingError
+
+
+class Parts:
+    """The parts of one evaluation that are done, each in a file of its own that is there whole or not at all.
+
+    Args:
+        folder: of this evaluation's parts; made when the first one is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, first: int, samples: int) -> dict[str, np.ndarray] | None:
+        """The part that begins at a sample; None when it is not done.
+
+        Raises:
+            RecordingError: when it was made of other samples, as by another version; removing the folder helps.
+        """
+        path = self._path(first)
+        if not path.is_file():
+            return None
+        with np.load(path) as file:
+            part = {name: file[name] for name in file.files}
+        if len(part["index"]) != samples:
+            raise RecordingError(
+                f"{path} holds {len(part['index'])} samples, and {samples} belong there; remove {self.folder} to "
+                "evaluate them again"
+            )
+        return part
+
+    def save(self, first: int, part: Mapping[str, np.ndarray]) -> None:
+        """Keep a part that is done."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh = self._path(first).with_suffix(".new")
+        with fresh.open("wb") as file:
+            np.savez(file, **part)  # pyright: ignore[reportArgumentType]
+        os.replace(fresh, self._path(first))
+
+    def remove(self) -> None:
+        """Forget all of them: the evaluation is in the store."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, first: int) -> Path:
+        return self.folder / f"{first:09d}.npz"

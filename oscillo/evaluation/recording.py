@@ -1,0 +1,176 @@
+"""What an evaluation leaves in the store, declared before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from oscillo.evaluation.schedule import Schedule, vote_counts
+from oscillo.evaluation.selection import ENERGIES
+from oscillo.layout import StateShape
+from oscillo.network import Network
+from oscillo.network.trajectory import site_names
+from oscillo.recording import ArrayDeclaration, GroupDeclaration, Recorder
+from oscillo.training.evaluation_spec import EvaluationSpec, Selector
+from oscillo.training.spec import RecordingSpec
+from oscillo.training.task import ResultArray, Task
+
+MEASURES = {
+    "energy": ("energy", "-1/2 sum <x, J x> - sum <stimulus + b, x> over sites and oscillators"),
+    "pseudo_energy": ("pseudo-energy", "-sum <x, J x + b + stimulus> over sites and oscillators"),
+}
+"""What is measured along the steps: long name and formula."""
+
+SCORES: dict[Selector, tuple[str, str, str]] = {
+    "energy_last": ("member_energy", "energy", "of the state the answer was read from"),
+    "energy_sum": ("member_energy_sum", "sum of energies", "over steps 0 .. at_step"),
+    "pseudo_energy_last": ("member_pseudo_energy", "pseudo-energy", "of the state before, as published"),
+    "pseudo_energy_sum": ("member_pseudo_energy_sum", "sum of pseudo-energies", "over steps 0 .. at_step - 1"),
+    "confidence": ("member_confidence", "confidence", ""),
+    "majority": ("member_answer", "first member with the same answer", "equal numbers mean equal answers"),
+}
+"""What each selector compares: name of the array [sample, at_step, member], what it is, and of what."""
+
+
+class EvaluationRecording:
+    """Which arrays an evaluation has, and which of them it stores.
+
+    Attributes:
+        schedule: when what is kept.
+        selectors: all that can choose among the votes; none without votes.
+        votes: numbers of members that are let vote, 1, 2, 4, ... and all; none without votes.
+        energies: whether energies are measured.
+        states: of how many samples states are kept, the first ones.
+
+    Args:
+        task: what is evaluated.
+        network: with which network.
+        evaluation: how.
+        recording: what to keep; None for nothing but what metrics need.
+        samples: how many samples there are.
+    """
+
+    def __init__(
+        self, task: Task, network: Network, evaluation: EvaluationSpec, recording: RecordingSpec | None, samples: int
+    ) -> None:
+        self.schedule = Schedule.of(network, evaluation, recording)
+        self.shapes, self.samples, self.members = network.shapes, samples, evaluation.votes
+        self.declared = task.arrays()
+        self.states = min(recording.samples, samples) if recording and recording.observables.state else 0
+        votes = evaluation.votes > 1
+        energy_votes = votes and network.layers[network.iterated].measures_energy
+        self.energies = energy_votes or any(self.schedule.energy_steps)
+        self.selectors = tuple(
+            name for name in SCORES if votes and self._can(name, energies=energy_votes, sums=not evaluation.early_stop)
+        )
+        self.votes = vote_counts(evaluation.votes) if votes else []
+        self.results = self._results()
+
+    def _can(self, selector: Selector, *, energies: bool, sums: bool) -> bool:
+        """Whether a selector has what it compares."""
+        if selector in ENERGIES:
+            return energies and (sums or not selector.endswith("_sum"))
+        return {"confidence": "confidence", "majority": "prediction"}[selector] in self.declared
+
+    def _results(self) -> dict[str, ResultArray]:
+        """All arrays of results [sample, ...] that are stored."""
+        found, answers = dict(self.declared), len(self.schedule.answers)
+        if self.schedule.successive:
+            for name, array in self.declared.items():
+                if array.at_steps:
+                    found[f"{name}_at"] = array._replace(
+                        dims=("at_step", *array.dims), shape=(answers, *array.shape),
+                        description="read out at that step",
+                    )  # fmt: skip
+            found["changed_at"] = ResultArray(
+                ("at_step",), (answers,), "bool", "answer changed", "it differs from the answer a step before"
+            )
+            found["distance_at"] = ResultArray(
+                ("at_step",), (answers,), "float32", "distance between successive outputs",
+                "root mean square difference of the outputs (logits) from those a step before",
+            )  # fmt: skip
+        if self.votes:
+            found |= self._of_votes(answers)
+        if self.schedule.early_stop:
+            each = ("member",), (self.members,)
+            found["steps_taken"] = ResultArray(*each, "int32", "steps taken", "until it had settled, or all")
+            found["settled"] = ResultArray(*each, "bool", "settled", "whether it left before the last step")
+            found["changed_by_stopping"] = ResultArray(
+                *each, "int8", "answer changed by stopping",
+                "1 when all steps lead to another answer, 0 when not, -1 where that was not found out",
+            )  # fmt: skip
+        return found
+
+    def _of_votes(self, answers: int) -> dict[str, ResultArray]:
+        found = {}
+        each = ("at_step", "member"), (answers, self.members)
+        if "correct" in self.declared:
+            found["member_correct"] = ResultArray(*each, "bool", "answer right", "of each initial state")
+        for selector in self.selectors:
+            name, long_name, of = SCORES[selector]
+            found[name] = ResultArray(*each, "int32" if selector == "majority" else "float32", long_name, of)
+            found[f"chosen_{selector}"] = ResultArray(
+                ("at_step", "votes"), (answers, len(self.votes)), "int32", "member chosen",
+                f"by {selector} among the first so many",
+            )  # fmt: skip
+        return found
+
+    def groups(self) -> list[GroupDeclaration]:
+        """All groups of arrays the evaluation fills."""
+        found = []
+        for number, shape in enumerate(self.shapes):
+            layer = f"layer{number}"
+            if self.states:
+                found.append(self._trajectory(layer, shape, self.schedule.state_steps[number]))
+            if self.schedule.energy_steps[number]:
+                found.append(self._energies(layer, self.schedule.energy_steps[number]))
+        if self.results:
+            arrays = tuple(
+                ArrayDeclaration(
+                    name, ("sample", *array.dims), (self.samples, *array.shape), array.dtype,
+                    units="1", long_name=array.long_name, description=array.description,
+                )
+                for name, array in self.results.items()
+            )  # fmt: skip
+            found.append(GroupDeclaration("result", arrays, coordinates=self._coordinates()))
+        return found
+
+    def _coordinates(self) -> dict[str, list[int]]:
+        used = {dim for array in self.results.values() for dim in array.dims}
+        known = {"at_step": list(self.schedule.answers), "member": list(range(self.members)), "votes": self.votes}
+        return {dim: values for dim, values in known.items() if dim in used}
+
+    def _trajectory(self, layer: str, shape: StateShape, steps: tuple[int, ...]) -> GroupDeclaration:
+        sites = site_names(len(shape.sites))
+        state = ArrayDeclaration(
+            "state", ("sample", "step", *sites, "component", "oscillator"),
+            (self.states, len(steps), *shape.sites, shape.components, shape.oscillators),
+            "float32", units="1", long_name="oscillator state",
+            description="unit vectors, or features of a block, of the first initial state; not a number after the "
+            "sample has left",
+        )  # fmt: skip
+        return GroupDeclaration("trajectory", (state,), layer=layer, coordinates={"step": list(steps)})
+
+    def _energies(self, layer: str, steps: tuple[int, ...]) -> GroupDeclaration:
+        arrays = tuple(
+            ArrayDeclaration(
+                name, ("sample", "step"), (self.samples, len(steps)), "float32",
+                units="1", long_name=long_name, description=formula,
+            )
+            for name, (long_name, formula) in MEASURES.items()
+        )  # fmt: skip
+        return GroupDeclaration("summary", arrays, layer=layer, coordinates={"step": list(steps)})
+
+    def write(self, recorder: Recorder, part: Mapping[str, np.ndarray]) -> None:
+        """Hand one part of the samples to the recorder; its arrays are named as `blocks.collect` names them."""
+        index = part["index"]
+        for number in range(len(self.shapes)):
+            layer = f"layer{number}"
+            if self.states and len(states := part[f"state/{number}"]):
+                recorder.write("trajectory", index[: len(states)], {"state": states}, layer=layer)
+            if self.schedule.energy_steps[number]:
+                energies = {name: part[f"energy/{number}/{name}"] for name in MEASURES}
+                recorder.write("summary", index, energies, layer=layer)
+        if self.results:
+            recorder.write("result", index, {name: part[f"result/{name}"] for name in self.results})

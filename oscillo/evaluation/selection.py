@@ -1,0 +1,136 @@
+"""Votes: several initial states give several answers, and one of them is chosen.
+
+Whoever votes is a member, a number 0 .. K - 1. Every selector chooses a member, the first one where several are equal;
+so more votes never change who the members are, and fewer of them are the first few.
+
+Energy voting is that of Miyato et al. 2025 (AKOrN), section 5.2: the answer of the least energy. The released code
+compares pseudo-energies a step late, of the last step or summed over the steps; `pseudo_energy_last` and
+`pseudo_energy_sum` are aligned as they are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from oscillo.training.evaluation_spec import Selector
+
+ENERGIES = ("energy_last", "energy_sum", "pseudo_energy_last", "pseudo_energy_sum")
+"""Selectors that need a network with energy."""
+
+
+def energy_scores(
+    measured: Mapping[str, np.ndarray], steps: Sequence[int], taken: np.ndarray, *, sums: bool
+) -> dict[Selector, np.ndarray]:
+    """What the energy selectors compare, after some numbers of steps.
+
+    Args:
+        measured: `energy` and `pseudo_energy` at steps 0 .. T, [trajectory, step].
+        steps: after how many steps.
+        taken: steps that each trajectory took, [trajectory]; one that has left keeps its last number.
+        sums: whether all trajectories took all steps, so that sums over steps can be compared.
+
+    Returns:
+        By selector, [trajectory, answer].
+    """
+    energy, pseudo = measured["energy"], measured["pseudo_energy"]
+    at = np.minimum(np.asarray(steps)[None], taken[:, None])
+    # The released code writes the pseudo-energy of a state into the entry of the step behind it.
+    late = np.maximum(at - 1, 0)
+    found: dict[Selector, np.ndarray] = {
+        "energy_last": np.take_along_axis(energy, at, axis=1),
+        "pseudo_energy_last": np.take_along_axis(pseudo, late, axis=1),
+    }
+    if sums:
+        found["energy_sum"] = np.take_along_axis(energy.astype(np.float64).cumsum(axis=1), at, axis=1)
+        found["pseudo_energy_sum"] = np.take_along_axis(pseudo.astype(np.float64).cumsum(axis=1), late, axis=1)
+    return {name: found[name] for name in ENERGIES if name in found}
+
+
+def same_answers(answers: np.ndarray) -> np.ndarray:
+    """The first member that gave the same answer.
+
+    Args:
+        answers: [sample, member, ...].
+
+    Returns:
+        int32 [sample, member]: equal numbers mean equal answers.
+    """
+    samples, members = answers.shape[:2]
+    flat = np.ascontiguousarray(answers.reshape(samples, members, -1))
+    found = np.empty((samples, members), dtype=np.int32)
+    for sample, rows in enumerate(flat):
+        _, first, group = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        found[sample] = first[group.reshape(-1)]
+    return found
+
+
+def choose(selector: Selector, scores: np.ndarray, votes: Sequence[int]) -> np.ndarray:
+    """The member that a selector takes among the first so many.
+
+    Args:
+        selector: which one.
+        scores: [sample, member]: what it compares. Energies, of which the least wins; confidences, of which the
+            highest; for `majority` the number of the first member with the same answer. One that is not a number wins
+            against none.
+        votes: how many of the members vote.
+
+    Returns:
+        int32 [sample, len(votes)].
+    """
+    if selector == "majority":
+        chosen = [[int(np.bincount(row[:count]).argmax()) for count in votes] for row in scores]
+        return np.array(chosen, dtype=np.int32).reshape(len(scores), len(votes))
+    costs = -scores if selector == "confidence" else scores
+    costs = np.where(np.isnan(costs), np.inf, costs)
+    return np.stack([costs[:, :count].argmin(axis=1) for count in votes], axis=1).astype(np.int32)
+
+
+def pair_auc(scores: np.ndarray, right: np.ndarray) -> float:
+    """How often a right answer has the lower score than a wrong one of the same sample, ties counted as one half.
+
+    Args:
+        scores: [sample, member].
+        right: bool [sample, member].
+
+    Returns:
+        Share of the pairs, 0.5 for scores that say nothing; NaN when no sample has both kinds.
+    """
+    won, pairs = 0.0, 0
+    for values, good in zip(scores, right, strict=True):
+        differences = values[~good][:, None] - values[good][None]
+        won += float((differences > 0).sum() + 0.5 * (differences == 0).sum())
+        pairs += differences.size
+    return won / pairs if pairs else float("nan")
+
+
+def vote_metrics(
+    chosen: Mapping[Selector, np.ndarray], right: np.ndarray, scores: Mapping[Selector, np.ndarray],
+    votes: Sequence[int],
+) -> dict[str, float]:  # fmt: skip
+    """What the votes are worth.
+
+    Args:
+        chosen: by selector, the member it takes, [sample, len(votes)].
+        right: whether each member's answer is right, bool [sample, member].
+        scores: by selector, what it compares, [sample, member].
+        votes: how many members vote.
+
+    Returns:
+        `votes_<K>/<selector>`: share of samples with a right answer; `votes_<K>/oracle`: share with any right answer
+        among the first K, which no selector can pass; `auc/<selector>`: see `pair_auc`, with what is better on the
+        lower side.
+    """
+    found = {}
+    for number, count in enumerate(votes):
+        for selector, members in chosen.items():
+            picked = np.take_along_axis(right, members[:, number : number + 1], axis=1)
+            found[f"votes_{count}/{selector}"] = float(picked.mean())
+        found[f"votes_{count}/oracle"] = float(right[:, :count].any(axis=1).mean())
+    for selector, values in scores.items():
+        if selector != "majority":
+            auc = pair_auc(-values if selector == "confidence" else values, right)
+            if np.isfinite(auc):
+                found[f"auc/{selector}"] = auc
+    return found
