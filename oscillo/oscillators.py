@@ -60,15 +60,14 @@ class Oscillators(nn.Module):
         return self.evaluate(x, stimulus, t).velocity
 
     def energy(self, x: Tensor, stimulus: Tensor, y: Tensor) -> Tensor:
-        r"""E(x) = -1/2 \sum <x, J x> - \sum <stimulus + b, x>, where y = J x + b; [sample].
+        r"""E(x) = coupling.energy(x) - \sum <stimulus, x>, [sample]; the first is -1/2 \sum <x, J x> - \sum <b, x>.
 
-        A sum over all sites, components and oscillators. It never rises when J is symmetric and does not depend on
-        the state, the frequencies vanish, and the steps are small.
+        y = J x + b; a coupling may have another energy of its own. A sum over all sites, components and oscillators.
+        It never rises when y is minus the gradient of the coupling's energy (`Coupling.symmetric`), the frequencies
+        vanish, and the steps are small.
         """
         seen = self.manifold.embed(x)
-        b = self.coupling.constant()
-        both = 0.5 * y + stimulus if b is None else 0.5 * (y + b) + stimulus
-        return -(seen * both).flatten(1).sum(1)
+        return self.coupling.energy(seen, y) - (seen * stimulus).flatten(1).sum(1)
 
     def pseudo_energy(self, x: Tensor, stimulus: Tensor, y: Tensor) -> Tensor:
         r"""-\sum <x, y + stimulus>, [sample]: what AKOrN's released code calls the energy of the state x.

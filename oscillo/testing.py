@@ -125,19 +125,18 @@ def check_frequency(spec: FrequencySpec, shape: StateShape, tolerance: float) ->
 
 
 def check_coupling(spec: CouplingSpec, shape: StateShape, tolerance: float) -> None:
-    """The field broadcasts against the state; `symmetric` and `constant` say the truth about it."""
+    """The field broadcasts against the state; where `symmetric` is set it is minus the gradient of the energy."""
     name, x, stimulus = _name(spec), _points(shape), _numbers(shape, 3)
     call = lambda module, x, stimulus: _broadcast(name, module(x, stimulus), x)  # noqa: E731
     coupling = _check_module(name, lambda: spec.build(shape), call, (x, stimulus), tolerance)
-    if not coupling.symmetric:
-        return
-    u, v, zero = _numbers(shape, 4), _numbers(shape, 5), torch.zeros_like(x)
-    b = coupling.constant()
-    b = zero if b is None else _broadcast(name, b, x)
-    _require(_close(call(coupling, zero, stimulus), b, 1e-9), f"{name}: `constant` is not the field at x = 0")
-    j = lambda x: call(coupling, x, stimulus) - b  # noqa: E731
-    _require(_close(j(u - 2 * v), j(u) - 2 * j(v), 1e-9), f"{name}: `symmetric` is set, and the field is not linear")
-    _require(_close((u * j(v)).sum(), (v * j(u)).sum(), 1e-9), f"{name}: `symmetric` is set, and J is not symmetric")
+    u = _numbers(shape, 4).requires_grad_()
+    y = call(coupling, u, stimulus)
+    energy = _shaped(f"{name}.energy", coupling.energy(u, y), (SAMPLES,))
+    if coupling.symmetric:
+        (gradient,) = torch.autograd.grad(energy.sum(), u)
+        message = "`symmetric` is set, and the field is not minus the gradient of `energy`"
+        own = "for -1/2 <x, y + b> it takes a symmetric J that does not depend on x, and b = `constant` as y at x = 0"
+        _require(_close(-gradient, y, 1e-9), f"{name}: {message} ({own})")
 
 
 def check_stimulus(spec: StimulusSpec, shape: StateShape, tolerance: float) -> None:

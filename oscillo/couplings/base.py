@@ -27,12 +27,13 @@ class CouplingSpec(ComponentSpec):
 class Coupling(nn.Module):
     """Maps embedded states [sample, *sites, component, oscillator] to a field that broadcasts against them.
 
-    The field is y = J x + b. The constant part b has a place of its own, because the energy counts it with the
-    stimulus, without the half that belongs to J.
+    The field is y = J x + b, where J may depend on the state. The constant part b has a place of its own, because the
+    energy counts it with the stimulus, without the half that belongs to J.
     """
 
     symmetric = False
-    """Whether J is symmetric and independent of the state, so that the energy can fall monotonically."""
+    """Whether y is minus the gradient of `energy`, so that the energy can fall monotonically. With a J that does not
+    depend on the state and the energy below, that is so when J is symmetric."""
 
     compilable = True
     """Whether it is made of operations that compile."""
@@ -40,6 +41,18 @@ class Coupling(nn.Module):
     def constant(self) -> Tensor | None:
         """The part b of the field that does not depend on the state; broadcasts against it. None for zero."""
         return None
+
+    def energy(self, neighbours: Tensor, y: Tensor) -> Tensor:
+        r"""The coupling's own part of the energy, [sample]: -1/2 \sum <x, J x> - \sum <b, x>.
+
+        A coupling whose field is minus the gradient of something else says here what that is.
+
+        Args:
+            neighbours: embedded states x, [sample, *sites, component, oscillator].
+            y: the field at x.
+        """
+        b = self.constant()
+        return -0.5 * (neighbours * (y if b is None else y + b)).flatten(1).sum(1)
 
     def forward(self, neighbours: Tensor, stimulus: Tensor | None = None) -> Tensor:
         """Field that each oscillator feels.

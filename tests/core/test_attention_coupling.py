@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from oscillo.couplings import Attention, AttentionCouplingSpec
-from oscillo.couplings.attention import rotation_blocks
+from oscillo.couplings.multi_head import rotation_blocks, turned
 from oscillo.layout import StateShape, tokens
 
 SHAPE = StateShape((3, 4), 4, 6)
@@ -27,9 +27,9 @@ def by_heads(coupling: Attention, x: Tensor, blocks: Tensor | None = None) -> Te
     outputs = []
     for head in range(coupling.heads):
         channels = slice(head * width, (head + 1) * width)
-        turned = [_turned(part[..., channels], blocks, n) for n, part in enumerate((q, k, v))]
-        weights = torch.softmax(turned[0] @ turned[1].transpose(1, 2) / math.sqrt(width), dim=-1)
-        outputs.append(_turned(weights @ turned[2], blocks, 3))
+        parts = [_turned(part[..., channels], blocks, n) for n, part in enumerate((q, k, v))]
+        weights = torch.softmax(parts[0] @ parts[1].transpose(1, 2) / math.sqrt(width), dim=-1)
+        outputs.append(_turned(weights @ parts[2], blocks, 3))
     return torch.cat(outputs, dim=-1) @ coupling.out.weight.T + coupling.out.bias
 
 
@@ -87,7 +87,7 @@ def test_fresh_position_blocks_make_attention_see_offsets_alone() -> None:
         features = tokens(moved)
         parts = coupling.qkv(features).unflatten(-1, (3, 2, 4)).unbind(2)
         blocks = coupling.position.on_grid((1, 6))
-        turned_q, turned_k = (coupling._turn(blocks[n], parts[n]) for n in (0, 1))
+        turned_q, turned_k = (turned(blocks[n], parts[n]) for n in (0, 1))
         logits.append((turned_q[0, first] * turned_k[0, first + 3]).sum(-1))
     assert_close(logits[0], logits[1], rtol=1e-5, atol=1e-6)
 

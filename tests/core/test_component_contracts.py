@@ -22,6 +22,7 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("coupling", "convolution"): [
         {}, {"symmetric": True}, {"symmetric": True, "boundary": "circular", "bias": False}, {"kernel_size": 1},
     ],
+    ("coupling", "energy_attention"): [{}, {"heads": 2, "position": "gta"}],
     ("coupling", "graph"): [
         SMALL_WORLD, SMALL_WORLD | {"learn": True}, SMALL_WORLD | {"normalization": "degree", "strength": 0.5},
         SMALL_WORLD | {"directed": True},
@@ -149,7 +150,7 @@ FAULTS = {
     _DropsAxis: "does not broadcast",
     _Draws: "two results for one input",
     _HidesState: "state_dict",
-    _ClaimsSymmetry: "J is not symmetric",
+    _ClaimsSymmetry: "not minus the gradient",
 }
 
 

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
-from oscillo.couplings import AttentionCouplingSpec, ConvolutionCouplingSpec, CouplingSpec, GraphCouplingSpec
+from oscillo.couplings import (
+    AttentionCouplingSpec,
+    ConvolutionCouplingSpec,
+    CouplingSpec,
+    EnergyAttentionCouplingSpec,
+    GraphCouplingSpec,
+)
 from oscillo.frequencies import FrequencySpec, IdentityFrequencySpec, NoFrequencySpec, SharedFrequencySpec
 from oscillo.integrators import GeodesicEulerSpec, IntegratorSpec, ProjectedEulerSpec, RK4Spec
 from oscillo.layout import StateShape
@@ -20,6 +26,8 @@ CASES = {
     "circular": (GRID, ConvolutionCouplingSpec(symmetric=True, boundary="circular", kernel_size=5)),
     "no_bias": (GRID, ConvolutionCouplingSpec(symmetric=True, bias=False)),
     "graph": (NODES, ring(strength=-0.7)),
+    "energy_attention": (GRID, EnergyAttentionCouplingSpec(heads=3)),
+    "energy_attention_gta": (GRID, EnergyAttentionCouplingSpec(heads=3, position="gta", base=10.0)),
 }
 INTEGRATORS = [ProjectedEulerSpec(), GeodesicEulerSpec(), RK4Spec()]
 
@@ -55,7 +63,7 @@ def test_the_force_is_minus_the_gradient_of_the_energy(case: str, key: int) -> N
     x.requires_grad_()
     y = oscillators.coupling(x, stimulus)
     (gradient,) = torch.autograd.grad(energy(oscillators, x, stimulus).sum(), x)
-    assert_close(gradient, -(y + stimulus))  # y = J x + b
+    assert_close(gradient, -(y + stimulus))
 
 
 def test_energy_counts_the_bias_without_the_half() -> None:
@@ -84,6 +92,7 @@ def test_two_oscillators_by_hand() -> None:
     [
         (ConvolutionCouplingSpec(), NoFrequencySpec(), True),
         (AttentionCouplingSpec(heads=2), NoFrequencySpec(), True),
+        (EnergyAttentionCouplingSpec(heads=2), SharedFrequencySpec(), True),
         (ConvolutionCouplingSpec(symmetric=True), SharedFrequencySpec(), True),
         (ConvolutionCouplingSpec(symmetric=True), IdentityFrequencySpec(), True),
         (ConvolutionCouplingSpec(symmetric=True), NoFrequencySpec(), False),
