@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from oscillo.draws import Draws
-from oscillo.network import PLAIN, Network, NetworkObserver, NetworkSpec, Unrolling
+from oscillo.network import PLAIN, Network, NetworkSpec, Unrolling
 from oscillo.spec import register
 from oscillo.training import Batch, EvaluationSpec, ResultArray, Results, Task, TaskSpec, TensorData
 
@@ -71,10 +71,13 @@ class RecallModel(nn.Module):
         self.network = network
         self.head = nn.Linear(network.channels_out, 1)
 
+    def features(self, noisy: Tensor) -> Tensor:
+        """What the first layer gets of pixels [sample, y, x]: features [sample, y, x, channel]."""
+        return self.encoder(noisy[..., None].float() - 0.5)
+
     def forward(self, noisy: Tensor, draws: Draws, **how: Any) -> Tensor:
         """Logits [sample, y, x]."""
-        features = self.encoder(noisy[..., None].float() - 0.5)
-        return self.head(self.network(features, draws=draws, **how).features)[..., 0]
+        return self.head(self.network(self.features(noisy), draws=draws, **how).features)[..., 0]
 
 
 class RecallTask(Task):
@@ -108,22 +111,35 @@ class RecallTask(Task):
         losses = F.binary_cross_entropy_with_logits(logits, batch["pattern"].float(), reduction="none")
         return losses.mean((1, 2)), {"pixel_accuracy": ((logits > 0) == batch["pattern"]).float().mean()}
 
-    def predict(
-        self, model: RecallModel, batch: Batch, draws: Draws, *, steps: int | None = None,
-        observe: NetworkObserver | None = None, answer_steps: Sequence[int] = (),
-    ) -> Results:  # fmt: skip
-        """What is recalled; `observe` is told every state on the way and does the recording."""
-        recalled = model(batch["noisy"], draws, steps=steps, observe=observe) > 0
-        return {"recalled": recalled, "share_right": (recalled == batch["pattern"]).float().mean((1, 2))}
+    def inputs(self, model: RecallModel, batch: Batch, draws: Draws) -> tuple[Tensor, None]:
+        """Features for the first layer; its initial states are drawn."""
+        return model.features(batch["noisy"]), None
+
+    def outputs(self, model: RecallModel, features: Tensor) -> Tensor:
+        """Logits [sample, y, x] of the network's last features."""
+        return model.head(features)[..., 0]
+
+    def results(self, batch: Batch, outputs: Tensor) -> Results:
+        """What is recalled. The names `prediction`, `confidence` and `correct` make votes and early stop work."""
+        recalled, sure = outputs > 0, torch.sigmoid(outputs.abs()).mean((1, 2))
+        right = recalled == batch["pattern"]
+        return {
+            "prediction": recalled, "confidence": sure, "correct": right.all(2).all(1),
+            "share_right": right.float().mean((1, 2)),
+        }  # fmt: skip
 
     def metrics(self, results: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Numbers that go into `metrics.jsonl` and the table."""
-        right = results["share_right"]
-        return {"pixel_accuracy": float(right.mean()), "pattern_accuracy": float((right == 1).mean())}
-
-    def arrays(self, answer_steps: Sequence[int]) -> dict[str, ResultArray]:
-        """Which results of each sample are stored, and how."""
         return {
-            "recalled": ResultArray(("y", "x"), self.spec.sites, "bool", "recalled pixel"),
+            "pixel_accuracy": float(results["share_right"].mean()),
+            "pattern_accuracy": float(results["correct"].mean()),
+        }
+
+    def arrays(self) -> dict[str, ResultArray]:
+        """Which results of each sample are stored, and how; `at_steps`: after 1, 2, 4, ... steps as well."""
+        return {
+            "prediction": ResultArray(("y", "x"), self.spec.sites, "bool", "recalled pixel"),
+            "confidence": ResultArray((), (), "float32", "confidence", "mean probability of the answer"),
+            "correct": ResultArray((), (), "bool", "pattern recalled", "all pixels right", at_steps=True),
             "share_right": ResultArray((), (), "float32", "share of pixels right"),
         }

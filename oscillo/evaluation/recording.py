@@ -28,7 +28,7 @@ SCORES: dict[Selector, tuple[str, str, str]] = {
     "pseudo_energy_last": ("member_pseudo_energy", "pseudo-energy", "of the state before, as published"),
     "pseudo_energy_sum": ("member_pseudo_energy_sum", "sum of pseudo-energies", "over steps 0 .. at_step - 1"),
     "confidence": ("member_confidence", "confidence", ""),
-    "majority": ("member_answer", "first member with the same answer", "equal numbers mean equal answers"),
+    "majority": ("member_answer", "first with the same answer", "equal numbers mean equal answers"),
 }
 """What each selector compares: name of the array [sample, at_step, member], what it is, and of what."""
 
@@ -87,7 +87,7 @@ class EvaluationRecording:
                 ("at_step",), (answers,), "bool", "answer changed", "it differs from the answer a step before"
             )
             found["distance_at"] = ResultArray(
-                ("at_step",), (answers,), "float32", "distance between successive outputs",
+                ("at_step",), (answers,), "float32", "change of outputs in a step",
                 "root mean square difference of the outputs (logits) from those a step before",
             )  # fmt: skip
         if self.votes:

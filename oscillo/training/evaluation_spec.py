@@ -24,7 +24,7 @@ class EarlyStopSpec(Spec):
 
     every: int = Field(default=4, ge=1, description="Steps between looks at the outputs.")
     patience: int = Field(
-        default=8, ge=1, description="Steps for which the answer has not changed; a multiple of `every`."
+        default=12, ge=1, description="Steps for which the answer has not changed; a multiple of `every`."
     )
     threshold: float = Field(
         default=0.5,

@@ -10,8 +10,7 @@ from small_runs import metric_lines, run_small, small, task_of
 
 import oscillo
 from oscillo.draws import Draws
-from oscillo.training import evaluate
-from oscillo.training.evaluation import answer_steps, recorded_steps
+from oscillo.evaluation import answer_steps, evaluate, recorded_steps
 from oscillo.training.spec import ObservableSpec
 from oscillo.training.weights import load_weights
 
@@ -88,7 +87,8 @@ def test_the_first_samples_alone_have_the_same_results(start):
     few = evaluate(task, model, first, data, seed=3, precision="float32", limit=7)
     assert few["boards"] == 7
     with torch.no_grad():
-        every = task.predict(model, data.batch(torch.arange(10)), Draws(3, torch.arange(10)))
+        batch = data.batch(torch.arange(10))
+        every = task.results(batch, model(batch["puzzle"], Draws(3, batch["index"])))
     assert few["cell_accuracy"] == pytest.approx(
         float((every["cells_correct"] * (16 - every["givens"]))[:7].sum() / (16 - every["givens"])[:7].sum())
     )

@@ -86,7 +86,7 @@ def test_the_example_of_a_task_runs_wherever_its_files_are(tmp_path):
     losses = run.metrics["train/loss"].dropna("record").values
     assert losses[-1] < 0.8 * losses[0]
     results = run.data["result/more_noise"].to_dataset()
-    assert results["recalled"].dims == ("sample", "y", "x") and results.sizes["sample"] == 200
+    assert results["prediction"].dims == ("sample", "y", "x") and results.sizes["sample"] == 200
     energy = run.data["summary/same_noise/layer0/energy"]
     assert (energy.diff("step") <= 1e-3).mean() > 0.9  # a step of a half is not small for all samples
     for name in ("my_task.yaml", "my_task.py", "my_coupling.py"):

@@ -63,9 +63,15 @@ def refused(**task):
     return str(error.value)
 
 
+def answered(task, model, batch):
+    """What the task finds out about the network's answers."""
+    with torch.no_grad():
+        return task.results(batch, model(batch["puzzle"], Draws(0, batch["index"])))
+
+
 def test_givens_stay_whatever_the_network_answers(prepared):
     task, model, batch = prepared
-    results = task.predict(model, batch, Draws(0, batch["index"]), answer_steps=(1, 3), observe=None)
+    results = answered(task, model, batch)
     given = batch["puzzle"] > 0
     assert (results["prediction"][given] == batch["puzzle"][given]).all()
     assert (results["prediction"] >= 1).all() and (results["prediction"] <= 4).all()
@@ -81,7 +87,7 @@ def test_a_perfect_answer_is_right_and_one_wrong_cell_is_not(prepared, monkeypat
     logits = 20.0 * F.one_hot(batch["solution"] - 1, 4).float()
     logits[0, wrong[0], wrong[1]] = logits[0, wrong[0], wrong[1]].roll(1)
     monkeypatch.setattr(model, "forward", lambda *args, **rest: logits)
-    results = task.predict(model, batch, Draws(0, batch["index"]))
+    results = task.results(batch, logits)
     assert results["correct"].tolist() == [False] + [True] * 11
     blanks = 16 - results["givens"][0]
     torch.testing.assert_close(results["cells_correct"], torch.tensor([(blanks - 1) / blanks] + [1.0] * 11))
@@ -134,8 +140,8 @@ def test_evaluations_are_not_augmented(prepared):
     task.prepare_evaluations(lambda text: None)
     spec = task.spec.evaluations[0]
     batch = task.evaluation_data(spec).batch(torch.arange(6))
-    with torch.no_grad():
-        assert torch.equal(task.predict(model, batch, Draws(0, batch["index"]))["puzzle"], batch["puzzle"])
+    features, _ = task.inputs(model, batch, Draws(0, batch["index"]))
+    assert torch.equal(features, model.embedding(batch["puzzle"]))
 
 
 def test_blank_cells_start_at_a_draw_of_their_own_and_givens_at_their_digit(prepared):
@@ -169,9 +175,9 @@ def test_a_board_without_blanks_has_nothing_to_fill(prepared):
     task, model, batch = prepared
     full = {name: value[:5].clone() for name, value in batch.items()}
     full["puzzle"][2] = full["solution"][2]
-    results = task.predict(model, full, Draws(0, full["index"]), answer_steps=(1, 3))
-    assert results["correct"][2] and results["correct_at"][2].all()
-    for name in ("cells_correct", "confidence", "cells_correct_at"):
+    results = answered(task, model, full)
+    assert results["correct"][2]
+    for name in ("cells_correct", "confidence"):
         assert results[name][2].isnan().all() and not results[name][[0, 1, 3, 4]].isnan().any()
     arrays = {name: value.detach().numpy() for name, value in results.items()}
     others = {name: np.delete(value, 2, axis=0) for name, value in arrays.items()}
@@ -344,9 +350,8 @@ def test_planning_boards_have_the_shape_of_real_ones(prepared):
 
 def test_what_is_declared_is_what_is_predicted(prepared):
     task, model, batch = prepared
-    with torch.no_grad():
-        results = task.predict(model, batch, Draws(0, batch["index"]), answer_steps=(1, 2, 3))
-    declared = task.arrays((1, 2, 3))
+    results = answered(task, model, batch)
+    declared = task.arrays()
     assert set(declared) == set(results)
     for name, array in declared.items():
         assert tuple(results[name].shape[1:]) == array.shape and len(array.dims) == len(array.shape), name

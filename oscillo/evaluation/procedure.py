@@ -1,4 +1,4 @@
-"""Evaluation: a trained network on samples it has not seen, with everything worth keeping recorded."""
+"""An evaluation: a trained network on samples it has not seen, with everything worth keeping recorded."""
 
 from __future__ import annotations
 

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from small_runs import metric_lines, run_small, small, task_of
+
+import oscillo
+from oscillo import experiment
+from oscillo.draws import Draws
+from oscillo.evaluation import procedure
+from oscillo.evaluation.block import Block
+from oscillo.evaluation.selection import choose
+from oscillo.experiment import RunInterrupted
+from oscillo.training.weights import load_weights
+
+MEMBERS, STEPS, BOARDS = 5, 12, 14
+SIDES = {"boards": BOARDS, "givens": [6, 10], "seed": 2, "batch_size": 6, "steps": STEPS}
+
+
+def with_evaluations(*evaluations, **changes):
+    named = [{"name": f"e{number}", **SIDES, **each} for number, each in enumerate(evaluations)]
+    return {"task__evaluations": named, "training__steps": 20, **changes}
+
+
+def results_of(run, name="e0") -> xr.Dataset:
+    return run.data[f"result/{name}"].to_dataset().load()
+
+
+@pytest.fixture(scope="module")
+def voted(tmp_path_factory):
+    """One evaluation with votes, and the same with early stop."""
+    stop = {"every": 2, "patience": 4, "threshold": 0.004, "compare": 9}
+    changes = with_evaluations(
+        {"votes": MEMBERS, "by": "energy_sum"}, {"votes": MEMBERS, "by": "confidence", "early_stop": stop}
+    )
+    return run_small(tmp_path_factory.mktemp("votes"), **changes)
+
+
+@pytest.fixture(scope="module")
+def by_hand(voted):
+    """The same trajectories without any of the code that evaluates: one member at a time, all boards in one batch."""
+    mapping = small(**with_evaluations({"votes": MEMBERS}))
+    task = task_of(mapping)
+    model = task.model()
+    load_weights(model, voted.path / "weights.safetensors")
+    model.eval()
+    batch = task.evaluation_data(task.spec.evaluations[0]).batch(torch.arange(BOARDS))
+    found = []
+    for member in range(MEMBERS):
+        logits, energies = {}, []
+
+        def watch(layer, step, state, measures, logits=logits, energies=energies):
+            energies.append(measures["energy"])
+            logits[step] = model.answer(model.network.layers[0].readout(state["x"]))
+
+        with torch.no_grad():
+            model(batch["puzzle"], Draws(3, batch["index"], member=member), steps=STEPS, observe=watch)
+        found.append((logits, torch.stack(energies, dim=1).numpy()))
+    return task, batch, found
+
+
+def test_members_are_trajectories_of_their_own_draws(voted, by_hand):
+    task, batch, found = by_hand
+    results = results_of(voted)
+    assert results["at_step"].values.tolist() == [1, 2, 4, 8, 12] and results["votes"].values.tolist() == [1, 2, 4, 5]
+    for member, (logits, energy) in enumerate(found):
+        for step in results["at_step"].values:
+            known, here = task.results(batch, logits[step]), results.sel(at_step=step, member=member)
+            np.testing.assert_array_equal(here["member_correct"], known["correct"])
+            np.testing.assert_allclose(here["member_confidence"], known["confidence"], atol=1e-5)
+            np.testing.assert_allclose(here["member_energy"], energy[:, step], rtol=1e-4)
+            np.testing.assert_allclose(here["member_energy_sum"], energy[:, : step + 1].sum(axis=1), rtol=1e-4)
+
+
+def test_the_chosen_answer_is_that_of_the_chosen_member(voted, by_hand):
+    task, batch, found = by_hand
+    results = results_of(voted)
+    for number, step in enumerate(results["at_step"].values):
+        predictions = np.stack([task.results(batch, logits[step])["prediction"].numpy() for logits, _ in found], axis=1)
+        chosen = results["chosen_energy_sum"].values[:, number, -1]
+        np.testing.assert_array_equal(chosen, results["member_energy_sum"].values[:, number].argmin(axis=1))
+        expected = predictions[np.arange(BOARDS), chosen]
+        np.testing.assert_array_equal(results["prediction_at"].values[:, number], expected)
+        same = (predictions[:, :, None] == predictions[:, None]).reshape(BOARDS, MEMBERS, MEMBERS, -1).all(-1)
+        np.testing.assert_array_equal(results["member_answer"].values[:, number], same.argmax(axis=1))
+        majority = choose("majority", results["member_answer"].values[:, number], [1, 2, 4, 5])
+        np.testing.assert_array_equal(results["chosen_majority"].values[:, number], majority)
+    np.testing.assert_array_equal(results["prediction"], results["prediction_at"].isel(at_step=-1))
+
+
+def test_changes_from_step_to_step_are_those_of_the_first_member(voted, by_hand):
+    task, batch, found = by_hand
+    results, logits = results_of(voted), found[0][0]
+    for step in results["at_step"].values:
+        moved = (logits[step] - logits[step - 1]).flatten(1).square().mean(1).sqrt()
+        np.testing.assert_allclose(results["distance_at"].sel(at_step=step), moved, rtol=1e-3, atol=1e-6)
+        answers = [task.results(batch, logits[k])["prediction"] for k in (step - 1, step)]
+        changed = (answers[0] != answers[1]).flatten(1).any(1)
+        np.testing.assert_array_equal(results["changed_at"].sel(at_step=step), changed)
+
+
+def test_samples_leave_when_they_have_settled(voted, by_hand):
+    """The rule, applied to the trajectories made by hand."""
+    task, batch, found = by_hand
+    results = results_of(voted, "e1")
+    for member, (logits, _) in enumerate(found):
+        answers = {step: task.results(batch, logits[step])["prediction"] for step in range(2, STEPS + 1, 2)}
+        for board in range(BOARDS):
+            quiet, taken = 0, STEPS
+            for step in range(4, STEPS, 2):
+                moved = (logits[step][board] - logits[step - 2][board]).square().mean().sqrt()
+                same = torch.equal(answers[step][board], answers[step - 2][board])
+                quiet = quiet + 2 if same and moved < 0.004 else 0
+                if quiet >= 4:
+                    taken = step
+                    break
+            assert results["steps_taken"].values[board, member] == taken
+            assert results["settled"].values[board, member] == (taken < STEPS)
+            changed = not torch.equal(answers[taken][board], answers[STEPS][board])
+            assert results["changed_by_stopping"].values[board, member] == (changed if board < 9 else -1)
+    assert results["settled"].values.any() and not results["settled"].values.all()
+
+
+def test_what_is_stopped_keeps_its_answer_and_has_no_energy_behind(voted):
+    whole, stopped = results_of(voted), results_of(voted, "e1")
+    taken = stopped["steps_taken"].values
+    energy = voted.data["summary/e1/layer0/energy"].values
+    state = voted.data["trajectory/e1/layer0/state"]
+    for board in range(BOARDS):
+        assert np.isfinite(energy[board, : taken[board, 0] + 1]).all()
+        assert np.isnan(energy[board, taken[board, 0] + 1 :]).all()
+    for board, step in enumerate(taken[:3, 0]):
+        assert np.isfinite(state.isel(sample=board).sel(step=slice(0, step))).all()
+        assert np.isnan(state.isel(sample=board).sel(step=slice(step + 1, None))).all()
+    for step in (1, 2, 4):  # none can have left before
+        a, b = (each["member_correct"].sel(at_step=step) for each in (whole, stopped))
+        np.testing.assert_array_equal(a, b)
+    assert "member_energy_sum" not in stopped and "chosen_energy_sum" not in stopped
+    metrics = {
+        name: float(value.dropna("record")[0]) for name, value in voted.metrics.data_vars.items() if "e1/" in name
+    }
+    assert metrics["e1/steps_taken"] == pytest.approx(taken.mean())
+    assert metrics["e1/steps_saved"] == pytest.approx(1 - taken.mean() / STEPS)
+    assert metrics["e1/compared"] == 9 * MEMBERS
+
+
+@pytest.mark.parametrize("size", [1, 4, 7, 200])
+def test_votes_do_not_depend_on_the_batch(size, voted, tmp_path):
+    changes = with_evaluations({"votes": MEMBERS, "by": "energy_sum", "batch_size": size}, training__steps=0)
+    run = run_small(tmp_path, training__start=str(voted.path / "weights.safetensors"), **changes)
+    ours, theirs = results_of(run), results_of(voted)
+    for name in ("prediction", "member_correct", "member_answer", "chosen_confidence"):
+        assert ours[name].identical(theirs[name]), name
+    xr.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_more_votes_keep_the_members_that_were_there(voted, tmp_path):
+    changes = with_evaluations({"votes": 2, "by": "majority"}, training__steps=0)
+    run = run_small(tmp_path, training__start=str(voted.path / "weights.safetensors"), **changes)
+    few, many = results_of(run), results_of(voted)
+    np.testing.assert_array_equal(few["member_correct"], many["member_correct"].sel(member=[0, 1]))
+    np.testing.assert_array_equal(few["chosen_majority"], many["chosen_majority"].sel(votes=[1, 2]))
+
+
+def test_an_interrupted_evaluation_goes_on_behind_its_finished_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(procedure, "BATCHES", 2)
+    changes = with_evaluations({"votes": MEMBERS, "by": "energy_last"})
+    whole = run_small(tmp_path / "whole", **changes)
+    run_block, begun = Block.run, []
+
+    def stopping(self, show):
+        begun.append(self.batch["index"].tolist())
+        if len(begun) == 4:
+            self.passage.check.__self__.signal = 2
+        run_block(self, show)
+
+    monkeypatch.setattr(Block, "run", stopping)
+    with pytest.raises(RunInterrupted) as stop:
+        run_small(tmp_path / "parts", **changes)
+    kept = sorted(file.name for file in (stop.value.path / experiment.PARTS / "e0").iterdir())
+    assert len(kept) == 3 and "/result" not in oscillo.open_run(stop.value.path).data.groups
+    resumed = oscillo.resume(stop.value.path)
+    assert begun == [[0, 1], [2, 3], [4, 5], [6, 7], [6, 7], [8, 9], [10, 11], [12, 13]]
+    assert metric_lines(resumed) == metric_lines(whole)
+    for group in ("trajectory/e0/layer0", "summary/e0/layer0", "result/e0"):
+        assert resumed.data[group].to_dataset().identical(whole.data[group].to_dataset())
+    assert not (stop.value.path / experiment.PARTS / "e0").exists()
+
+
+BLOCK = {"kind": "block", "channels": 16, "block": {"kind": "self_attention", "heads": 2}, "steps": 3}
+DRAWN = small()["network"]["layers"][0]
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "layers", "message"),
+    [
+        ({"votes": 0}, [DRAWN], "votes.*at least 1, not 0"),
+        ({"votes": 3, "by": "energy_last"}, [BLOCK], "nothing is drawn in this network"),
+        ({"votes": 3, "by": "energy_sum"}, [DRAWN, BLOCK], "compares energies, and a block has none"),
+        ({"by": "energy_sum", "early_stop": {}}, [DRAWN], "take `by: energy_last` or another"),
+        ({"early_stop": {"every": 3, "patience": 4}}, [DRAWN], "patience = 4 is not a multiple of every = 3"),
+        ({"votes": 3, "by": "lowest"}, [DRAWN], "by"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_its_place(evaluation, layers, message):
+    with pytest.raises(oscillo.SpecError, match=rf"(?s)task\.evaluations\.0.*{message}"):
+        oscillo.load(small(**with_evaluations(evaluation), network__layers=layers))
+
+
+def test_votes_that_do_not_fit_are_refused_with_the_number_that_fits(tmp_path, monkeypatch):
+    monkeypatch.setattr("oscillo.preparation.free_memory", lambda device: 3_000_000)
+    with pytest.raises(oscillo.SpecError, match=r"initial states of a sample take .*; at most (\d+) fit") as error:
+        run_small(tmp_path, **with_evaluations({"votes": 100_000}))
+    assert not list(tmp_path.iterdir())
+    fits = int(str(error.value).split("at most ")[1].split()[0])
+    assert 5 < fits < 1000
+    oscillo.load(small(**with_evaluations({"votes": fits})))
+
+
+def test_blocks_are_counted_like_oscillators(tmp_path):
+    """Iterated self-attention: its steps are those of the layer in the middle, and the one behind reads them out."""
+    layers = [
+        {"kind": "block", "channels": 16, "block": {"kind": "position_table"}},
+        BLOCK,
+        {**BLOCK, "block": {"kind": "feed_forward"}, "steps": 1, "readout": {"kind": "state", "normalize": True}},
+    ]  # fmt: skip
+    run = run_small(tmp_path, **with_evaluations({}), network__layers=layers, task__rectify=False)
+    results = results_of(run)
+    assert results["at_step"].values.tolist() == [1, 2, 4, 8, 12] and results.attrs["steps"] == [1, 12, 1]
+    task = task_of(small(**with_evaluations({}), network__layers=layers, task__rectify=False))
+    model = task.model()
+    load_weights(model, run.path / "weights.safetensors")
+    batch = task.evaluation_data(task.spec.evaluations[0]).batch(torch.arange(BOARDS))
+    for step in (1, 4, 12):
+        with torch.no_grad():
+            known = task.results(batch, model(batch["puzzle"], steps=step))
+        np.testing.assert_array_equal(results["prediction_at"].sel(at_step=step), known["prediction"])
