@@ -31,7 +31,7 @@ def results_of(run, name="e0") -> xr.Dataset:
 @pytest.fixture(scope="module")
 def voted(tmp_path_factory):
     """One evaluation with votes, and the same with early stop."""
-    stop = {"every": 2, "patience": 4, "threshold": 0.004, "compare": 9}
+    stop = {"every": 2, "patience": 4, "threshold": 0.0035, "compare": 9}
     changes = with_evaluations(
         {"votes": MEMBERS, "by": "energy_sum"}, {"votes": MEMBERS, "by": "confidence", "early_stop": stop}
     )
@@ -112,7 +112,7 @@ def test_samples_leave_when_they_have_settled(voted, by_hand):
             for step in range(4, STEPS, 2):
                 moved = (logits[step][board] - logits[step - 2][board]).square().mean().sqrt()
                 same = torch.equal(answers[step][board], answers[step - 2][board])
-                quiet = quiet + 2 if same and moved < 0.004 else 0
+                quiet = quiet + 2 if same and moved < 0.0035 else 0
                 if quiet >= 4:
                     taken = step
                     break
@@ -120,7 +120,7 @@ def test_samples_leave_when_they_have_settled(voted, by_hand):
             assert results["settled"].values[board, member] == (taken < STEPS)
             changed = not torch.equal(answers[taken][board], answers[STEPS][board])
             assert results["changed_by_stopping"].values[board, member] == (changed if board < 9 else -1)
-    assert results["settled"].values.any() and not results["settled"].values.all()
+    assert len(np.unique(results["steps_taken"])) > 1
 
 
 def test_what_is_stopped_keeps_its_answer_and_has_no_energy_behind(voted):
@@ -237,3 +237,4 @@ def test_blocks_are_counted_like_oscillators(tmp_path):
         with torch.no_grad():
             known = task.results(batch, model(batch["puzzle"], steps=step))
         np.testing.assert_array_equal(results["prediction_at"].sel(at_step=step), known["prediction"])
+
