@@ -1,16 +1,21 @@
 """Figures of runs: one style, made without a window system. Generic ones here, a task's own beside the task."""
 
+from oscillo.plotting.compute_figure import compute_figure, lower_envelope
 from oscillo.plotting.energy_figure import EnergyPanel, energy_figure
 from oscillo.plotting.labels import side_labels, spread
 from oscillo.plotting.principal_colours import PrincipalColours, principal_colours, site_vectors
 from oscillo.plotting.saving import save_figure
-from oscillo.plotting.statistics import duration, percent, share_below, weighted_quantiles, wilson_interval
+from oscillo.plotting.selection_figure import agreement, selection_figure
+from oscillo.plotting.settling_figure import settling_figure
+from oscillo.plotting.shares import ReferenceLine, draw_shares
+from oscillo.plotting.statistics import duration, pair_auc, percent, share_below, weighted_quantiles, wilson_interval
 from oscillo.plotting.style import (
     FIRST_GROUP,
     INK,
     SECOND_GROUP,
     SHADE,
     SeriesStyle,
+    doubling_axis,
     headline,
     new_figure,
     percent_axis,
@@ -18,31 +23,45 @@ from oscillo.plotting.style import (
     style,
 )
 from oscillo.plotting.training_figure import Curve, training_figure
+from oscillo.plotting.votes import SELECTORS, Votes
+from oscillo.plotting.votes_figure import votes_figure
 
 __all__ = [
     "FIRST_GROUP",
     "INK",
     "SECOND_GROUP",
+    "SELECTORS",
     "SHADE",
     "Curve",
     "EnergyPanel",
     "PrincipalColours",
+    "ReferenceLine",
     "SeriesStyle",
+    "Votes",
+    "agreement",
+    "compute_figure",
+    "doubling_axis",
+    "draw_shares",
     "duration",
     "energy_figure",
     "headline",
+    "lower_envelope",
     "new_figure",
+    "pair_auc",
     "percent",
     "percent_axis",
     "principal_colours",
     "save_figure",
+    "selection_figure",
     "series_style",
+    "settling_figure",
     "share_below",
     "side_labels",
     "site_vectors",
     "spread",
     "style",
     "training_figure",
+    "votes_figure",
     "weighted_quantiles",
     "wilson_interval",
 ]

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from oscillo.plotting.statistics import percent, share_below, weighted_quantiles
+from oscillo.plotting.statistics import listed, percent, share_below, weighted_quantiles
 from oscillo.plotting.style import FIRST_GROUP, PERCENT_TICKS, SECOND_GROUP, SeriesStyle, headline, new_figure, style
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -38,7 +38,8 @@ class EnergyPanel:
 
     Attributes:
         name: of the evaluation.
-        energy: of every sample over time, with dimensions `sample` and `step` and the coordinate `step`.
+        energy: of every sample over time, with dimensions `sample` and `step` and the coordinate `step`; not a number
+            after a sample has stopped.
         chosen: which samples belong to the first group, bool [sample].
         strata: what samples must have in common to be compared, [sample]; None compares all with all.
 
@@ -75,10 +76,22 @@ class EnergyPanel:
         weights = others / (first + second)[self.stratum]
         return weights if weights.any() else np.ones(len(weights))
 
+    @cached_property
+    def values(self) -> np.ndarray:
+        """The energies, [sample, step]; a sample that has stopped keeps its last one."""
+        values = self.energy.transpose("sample", "step").values.astype(float)
+        known = np.where(np.isfinite(values), np.arange(values.shape[1]), 0)
+        return np.take_along_axis(values, np.maximum.accumulate(known, axis=1), axis=1)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether some samples stopped before the last step."""
+        return not np.isfinite(self.energy.isel(step=-1).values).all()
+
     @property
     def deviations(self) -> np.ndarray:
         """Last energy of each sample, less the mean of its stratum, [sample]."""
-        last = self.energy.isel(step=-1).values.astype(float)
+        last = self.values[:, -1]
         means = np.bincount(self.stratum, last) / np.bincount(self.stratum)
         return last - means[self.stratum]
 
@@ -100,7 +113,7 @@ class EnergyPanel:
     @property
     def separation(self) -> float:
         """Share of those pairs in which the first group's sample ends lower; NaN without pairs."""
-        last, lower = self.energy.isel(step=-1).values, 0.0
+        last, lower = self.values[:, -1], 0.0
         for stratum in np.unique(self.stratum):
             here = self.stratum == stratum
             first, second = last[here & self.chosen], last[here & ~self.chosen]
@@ -136,7 +149,10 @@ def energy_figure(
         _draw_ends(ends, panel)
         ends.set_xlabel(f"{label} less the mean{f' at equal {common}' if common else ''}")
     rows[-1][0].set_xlabel("step")
-    headline(figure, _finding(panels, groups, common), _caption(groups, common))
+    caption = _caption(groups, common)
+    if any(panel.stopped for panel in panels):
+        caption += " A sample that stopped early keeps its last energy."
+    headline(figure, _finding(panels, groups, common), caption)
     return figure
 
 
@@ -148,7 +164,7 @@ def _looks(panel: EnergyPanel, groups: tuple[str, str]) -> list[tuple[str, np.nd
 
 
 def _draw_course(axes: Axes, panel: EnergyPanel, groups: tuple[str, str], label: str) -> None:
-    step, values = panel.energy["step"].values, panel.energy.transpose("sample", "step").values
+    step, values = panel.energy["step"].values, panel.values
     settled, ends = step >= step[0] + SETTLED * (step[-1] - step[0]), []
     for name, members, look in reversed(_looks(panel, groups)):
         outer_low, low, median, high, outer_high = weighted_quantiles(
@@ -226,12 +242,7 @@ def _finding(panels: Sequence[EnergyPanel], groups: tuple[str, str], common: str
             few = f", only {members.sum()} {name}" if members.sum() < FEW else ""
             shares.append(f"{percent(1 - panel.separation if turned else panel.separation)} ({panel.name}{few})")
         with_equal = f" with equal {common}" if common else ""
-        finding = f"{lower} end with less energy than {higher} in {_listed(shares)} of the pairs{with_equal}"
+        finding = f"{lower} end with less energy than {higher} in {listed(shares)} of the pairs{with_equal}"
         return finding[:1].upper() + finding[1:]
-    ends = [f"{np.median(panel.energy.isel(step=-1)):.4g} ({panel.name})" for panel in panels]
+    ends = [f"{np.median(panel.values[:, -1]):.4g} ({panel.name})" for panel in panels]
     return f"Median energy after the last step: {', '.join(ends)}"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    """Parts of a sentence, the last one joined by "and"."""
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

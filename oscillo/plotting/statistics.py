@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -42,6 +44,30 @@ def share_below(first: ArrayLike, second: ArrayLike) -> float:
     return float(1 - (not_above + below).mean() / (2 * second.size))
 
 
+def pair_auc(values: ArrayLike, right: ArrayLike, *, lower_is_right: bool) -> float:
+    """How often a number tells the right from the wrong member of the same sample.
+
+    Only pairs within a sample count, since numbers may differ far more from sample to sample than within one.
+
+    Args:
+        values: the number, such as an energy, of each member, [sample, member]; one that is not a number is left out.
+        right: whether the member is right, bool [sample, member].
+        lower_is_right: whether a low number speaks for the member, as an energy does; else a high one.
+
+    Returns:
+        Share of the pairs of a right and a wrong member of one sample in which the number speaks for the right one,
+        ties counted half; 0.5 for numbers that say nothing. NaN when no sample has both.
+    """
+    values, right = np.asarray(values, dtype=float), np.asarray(right, dtype=bool)
+    values, known = values if lower_is_right else -values, np.isfinite(values)
+    told, pairs = 0.0, 0
+    for sample in np.flatnonzero((right & known).any(axis=1) & (~right & known).any(axis=1)):
+        first, second = (values[sample, kind & known[sample]] for kind in (right[sample], ~right[sample]))
+        told += share_below(first, second) * first.size * second.size
+        pairs += first.size * second.size
+    return told / pairs if pairs else float("nan")
+
+
 def weighted_quantiles(values: ArrayLike, weights: ArrayLike, shares: ArrayLike) -> np.ndarray:
     """Values that at least a share of the weight does not exceed: the inverse of the weighted distribution.
 
@@ -70,6 +96,11 @@ def percent(share: float) -> str:
     if 99.95 < value < 100:
         return "> 99.9 %"
     return f"{value:.1f}".removesuffix(".0") + " %"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence, the last one joined by "and"."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
 def duration(seconds: float) -> str:

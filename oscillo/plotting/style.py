@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.style import context
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, StrMethodFormatter
 
 INK = "#1a1a1a"
 """Text and outlines."""
@@ -153,3 +154,25 @@ def percent_axis(axes: Axes, low: float = 0.0, high: float = 1.0) -> None:
     axes.set_ylim(low - margin, high + margin)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(PERCENT_TICKS)
+
+
+def doubling_axis(axes: Axes, values: np.ndarray, *, most_ticks: int = 12) -> None:
+    """Make the x axis logarithmic in powers of two, with ticks at the given values where there is room for them.
+
+    Args:
+        axes: whose x axis.
+        values: rising positive numbers, such as steps after which answers were read out; the last one has a tick.
+        most_ticks: how many ticks there is room for.
+    """
+    places, nearest = np.log2(values), np.inf
+    ticks = []
+    for value, place in zip(values[::-1].tolist(), places[::-1], strict=True):
+        # Numbers of steps need not be powers of two: two of them may be too close to be written side by side.
+        if nearest - place >= max((places[-1] - places[0]) / most_ticks, 0.3):
+            ticks.append(value)
+            nearest = place
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.set_xlim(values[0] * 0.93, values[-1] * 1.07)

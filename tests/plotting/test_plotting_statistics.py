@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oscillo.plotting import duration, percent, share_below, spread, weighted_quantiles, wilson_interval
+from oscillo.plotting import duration, pair_auc, percent, share_below, spread, weighted_quantiles, wilson_interval
 
 few = st.lists(st.integers(-3, 3), min_size=1, max_size=8)
 
@@ -35,6 +35,19 @@ def test_share_below_counts_pairs(first: list[int], second: list[int]) -> None:
     pairs = [1.0 if a < b else 0.5 if a == b else 0.0 for a in first for b in second]
     assert share_below(first, second) == pytest.approx(np.mean(pairs))
     assert np.isnan(share_below([], second))
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from([0.0, 1.0, 2.0, np.nan]), st.booleans()), min_size=4, max_size=4)))
+def test_pairs_of_one_sample_are_counted(drawn: list[list[tuple[float, bool]]]) -> None:
+    values, right = (np.array([[member[k] for member in row] for row in drawn]).reshape(-1, 4) for k in (0, 1))
+    pairs = [
+        1.0 if one < other else 0.5 if one == other else 0.0
+        for row in drawn for one, good in row for other, fine in row
+        if good and not fine and np.isfinite(one + other)
+    ]  # fmt: skip
+    expected = np.mean(pairs) if pairs else np.nan
+    assert pair_auc(values, right, lower_is_right=True) == pytest.approx(expected, nan_ok=True)
+    assert pair_auc(values, right, lower_is_right=False) == pytest.approx(1 - expected, nan_ok=True)
 
 
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 4)), min_size=1, max_size=9), st.floats(0.01, 1))

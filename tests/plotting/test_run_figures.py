@@ -225,6 +225,19 @@ def test_energies_that_cannot_be_compared(tmp_path: Path) -> None:
     assert "in 100 % (hard, only 10 right boards) of the pairs" in title(mixed)  # and nothing of the other
 
 
+def test_samples_that_stopped_keep_their_last_energy(tmp_path: Path) -> None:
+    whole = falling(np.array([9.0, 8, 7, 6]), [True, True, False, False])
+    held = whole.energy.copy()
+    held[0, 5:] = held[0, 4]
+    cut = EnergyPanel("hard", whole.energy.where((whole.energy.step < 40) | (held.sample > 0)), whole.chosen)
+    np.testing.assert_array_equal(cut.values, held)
+    assert cut.separation == 1 and np.isfinite(cut.difference)
+    figure = energy_figure([cut], ("right", "wrong"))
+    assert "stopped early" in figure.get_supxlabel()
+    assert "stopped early" not in energy_figure([whole], ("right", "wrong")).get_supxlabel()
+    save_figure(figure, tmp_path / "cut.png")
+
+
 def test_energies_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="have in common"):
         energy_figure([deceptive()], ("right boards", "wrong boards"))

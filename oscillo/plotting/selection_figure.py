@@ -1,0 +1,209 @@
+"""What selectors go by: numbers of right and wrong members of a sample, and whether selectors agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from oscillo.plotting.energy_figure import FEW, MOST_BINS
+from oscillo.plotting.statistics import listed, pair_auc, percent
+from oscillo.plotting.style import (
+    FIRST_GROUP,
+    INK,
+    PERCENT_TICKS,
+    SECOND_GROUP,
+    SHADE,
+    headline,
+    new_figure,
+    style,
+)
+from oscillo.plotting.votes import SELECTORS, Votes
+
+TAIL = 0.005
+"""Share of the numbers on either side that the outermost bins take in."""
+
+
+class _Score(NamedTuple):
+    """A number that speaks for or against a member."""
+
+    array: str
+    """Its array [sample, at_step, member]."""
+    name: str
+    summed: str
+    """The array of its sum over steps, if it has one."""
+    lower_is_right: bool
+
+
+_SCORES = (
+    _Score("member_energy", "energy", "member_energy_sum", True),
+    _Score("member_confidence", "confidence", "", False),
+)
+
+_TICKS = {
+    "energy_last": "energy",
+    "energy_sum": "energy sum",
+    "confidence": "confidence",
+    "majority": "majority",
+    "pseudo_energy_last": "pseudo-en.",
+    "pseudo_energy_sum": "ps.-en. sum",
+}
+"""Short names of the selectors."""
+
+
+@style()
+def selection_figure(results: Mapping[str, xr.Dataset]) -> Figure:
+    """Draw, for each evaluation, energies and confidences of right and wrong members, and how selectors agree.
+
+    Energies differ far more from sample to sample than between the members of one, so they are drawn less the mean
+    over the members of the sample.
+
+    Args:
+        results: by evaluation, as `Votes` takes them; `member_energy` and `member_confidence`
+            [sample, at_step, member] and `member_answer` may be absent.
+
+    Raises:
+        ValueError: without results, when a result has no votes, or none has anything to draw.
+    """
+    all_votes = [Votes(name, result) for name, result in results.items()]
+    scores = [score for score in _SCORES if any(score.array in votes.result for votes in all_votes)]
+    agreement = any("member_answer" in votes.result for votes in all_votes)
+    columns = len(scores) + agreement
+    if not columns:
+        raise ValueError("no energies, confidences or answers of members to draw")
+    figure = new_figure(max(3.3 * columns + 0.4, 5.5), 1.2 + 3.0 * len(all_votes))
+    rows = figure.subplots(len(all_votes), columns, squeeze=False)
+    aucs: dict[str, dict[str, float]] = {score.name: {} for score in scores}
+    for row, votes in zip(rows, all_votes, strict=True):
+        for axes, score in zip(row, scores, strict=False):
+            aucs[score.name][votes.name] = _draw_score(axes, votes, score)
+        if agreement:
+            _draw_agreement(row[-1], votes)
+    for axes, score in zip(rows[-1], scores, strict=False):
+        axes.set_xlabel(f"{score.name} less the mean of the sample")
+    headline(figure, _finding(scores, aucs, all_votes), _caption(scores, agreement))
+    return figure
+
+
+def _draw_score(axes: Axes, votes: Votes, score: _Score) -> float:
+    """Draw the numbers of right and wrong members, and return how well they are told apart."""
+    axes.set_title(f"{votes.name}, {score.name}")
+    if score.array not in votes.result:
+        _say(axes, f"no {score.name} recorded")
+        return float("nan")
+    values, right = votes.member_values(score.array), votes.member_right[:, -1]
+    mixed = right.any(axis=1) & ~right.all(axis=1)
+    auc = pair_auc(values, right, lower_is_right=score.lower_is_right)
+    if np.isnan(auc):
+        _say(axes, "no sample has right and wrong members")
+        return auc
+    deviations = values[mixed] - np.nanmean(values[mixed], axis=1, keepdims=True)
+    kinds = ((right[mixed], "right", FIRST_GROUP), (~right[mixed], "wrong", SECOND_GROUP))
+    known = np.isfinite(deviations)
+    ends = (float(np.quantile(deviations[known], TAIL)), float(np.quantile(deviations[known], 1 - TAIL)))
+    smallest = min((size for members, _, _ in kinds if (size := (members & known).sum()) >= FEW), default=FEW)
+    bins = np.histogram_bin_edges(deviations[known], int(np.clip(np.sqrt(smallest), 10, MOST_BINS)), ends).tolist()
+    for members, name, look in reversed(kinds):
+        drawn = np.clip(deviations[members & known], *ends)
+        if len(drawn) < FEW:
+            height = np.full(len(drawn), 0.06)
+            axes.plot(
+                drawn, height, linestyle="", transform=axes.get_xaxis_transform(), zorder=3,
+                label=f"{name}, n = {len(drawn):,}", **look.mark,
+            )  # fmt: skip
+            continue
+        weights = np.full(len(drawn), 1 / len(drawn))
+        axes.hist(drawn, bins, weights=weights, color=look.color, alpha=0.25, histtype="stepfilled")
+        axes.hist(
+            drawn, bins, weights=weights, histtype="step", linewidth=1.3, label=f"{name}, n = {len(drawn):,}",
+            **look.line,
+        )  # fmt: skip
+    also = ""
+    if score.summed and score.summed in votes.result:
+        summed = pair_auc(votes.member_values(score.summed), right, lower_is_right=score.lower_is_right)
+        also = f" (summed {summed:.2f})"
+    axes.set_title(f"{votes.name}, {score.name}: AUC {auc:.2f}{also}")
+    axes.set_ylabel("share of the kind [%]")
+    axes.yaxis.set_major_formatter(PERCENT_TICKS)
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 4, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
+    axes.legend(loc="upper center", ncols=2, reverse=True, handlelength=1.6, columnspacing=1.2, borderaxespad=0.1)
+    return auc
+
+
+def agreement(votes: Votes) -> np.ndarray:
+    """Shares of samples for which two selectors choose the same answer, all members voting, after the last step.
+
+    Returns:
+        [name, name] for the selectors and, last, the truth: with it a selector agrees as often as it is right.
+    """
+    chosen = np.stack([votes.answers(selector) for selector in votes.selectors])
+    right = np.stack([votes.right(selector)[:, -1, -1] for selector in votes.selectors]).mean(axis=1)
+    table = np.ones((len(chosen) + 1, len(chosen) + 1))
+    table[:-1, :-1] = (chosen[:, None] == chosen[None]).mean(axis=2)
+    table[-1, :-1] = table[:-1, -1] = right
+    return table
+
+
+def _draw_agreement(axes: Axes, votes: Votes) -> None:
+    """Draw the part below the diagonal, which has every pair once."""
+    axes.set_title(f"{votes.name}, same answer [%]")
+    if "member_answer" not in votes.result:
+        _say(axes, "no answers recorded")
+        return
+    table, names = agreement(votes), [*(_TICKS[selector] for selector in votes.selectors), "truth"]
+    below = np.tri(len(names), k=-1, dtype=bool)[1:, :-1]
+    shown = np.ma.array(table[1:, :-1], mask=~below)
+    low = float(shown.min())
+    # The darkest colours are left out, so that all numbers can be dark.
+    axes.imshow(shown, cmap="Blues", vmin=low - 0.02, vmax=1.02 + (1 - low))
+    for y, x in np.argwhere(below):
+        text = percent(float(table[y + 1, x])).removesuffix(" %")
+        axes.text(x, y, text, ha="center", va="center", fontsize=8.5, color=INK)
+    axes.set_xticks(range(len(names) - 1), names[:-1], rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names) - 1), names[1:])
+    axes.get_yticklabels()[-1].set_fontweight("bold")
+    axes.grid(False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _say(axes: Axes, text: str) -> None:
+    """Say why nothing is drawn."""
+    axes.set(xticks=[], yticks=[])
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=8, color=SHADE)
+
+
+def _finding(scores: Sequence[_Score], aucs: Mapping[str, Mapping[str, float]], all_votes: Sequence[Votes]) -> str:
+    """How often the right member is the one that the number speaks for."""
+    parts = []
+    for score in scores:
+        known = [f"{percent(auc)} ({name})" for name, auc in aucs[score.name].items() if np.isfinite(auc)]
+        if known:
+            parts.append(f"{'less' if score.lower_is_right else 'more'} {score.name} in {listed(known)}")
+    if parts:
+        return f"Of two answers to one sample, the right one has {', and '.join(parts)} of the pairs"
+    shares = [
+        f"{percent(votes.right(votes.best)[:, -1, -1].mean())} ({votes.name}, {SELECTORS[votes.best][0]})"
+        for votes in all_votes
+    ]
+    return f"Right answers after all votes: {', '.join(shares)}"
+
+
+def _caption(scores: Sequence[_Score], agreed: bool) -> str:
+    text = ""
+    if scores:
+        text = (
+            "Histograms: members of the samples that have right and wrong ones, after the last step; the outermost "
+            "bins hold what lies beyond. AUC: share of the pairs of a right and a wrong member of one sample in which "
+            "the right one has less energy, or more confidence; 0.5 is chance."
+        )
+    if agreed:
+        text += " Matrix: samples for which two selectors take the same answer of all; truth: for which it is right."
+    return text.strip()
