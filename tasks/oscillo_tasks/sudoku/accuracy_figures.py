@@ -9,13 +9,16 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from oscillo.plotting import (
     FIRST_GROUP,
     SECOND_GROUP,
     SHADE,
+    ReferenceLine,
     SeriesStyle,
+    doubling_axis,
+    draw_shares,
     headline,
     new_figure,
     percent,
@@ -39,6 +42,12 @@ MOST_TICKS = 7
 _GROUPS = (("singles suffice", FIRST_GROUP), ("need branching", SECOND_GROUP))
 
 
+def singles_line(results: Mapping[str, xr.Dataset]) -> ReferenceLine:
+    """The shares of boards that naked and hidden singles finish, for results with `branching` [sample]."""
+    shares = {name: float(1 - result["branching"].values.mean()) for name, result in results.items()}
+    return ReferenceLine("singles alone", shares)
+
+
 @style()
 def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int | None = None) -> Figure:
     """Draw the share of boards solved, and of blank cells right, against the steps taken.
@@ -59,7 +68,8 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     figure = new_figure(8.0, 4.8)
     axes = figure.subplots()
     percent_axis(axes)
-    _step_axis(axes, np.unique(np.concatenate([result["at_step"].values for result in results.values()])))
+    doubling_axis(axes, np.unique(np.concatenate([result["at_step"].values for result in results.values()])))
+    axes.set_xlabel("steps taken")
     axes.set_ylabel("boards solved [%]")
     if training_steps:
         axes.axvline(training_steps, color=SHADE, linewidth=0.9, zorder=1)
@@ -67,14 +77,15 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
             f"trained with {training_steps} steps", (training_steps, 1.0), xycoords=("data", "axes fraction"),
             xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=8, color=SHADE,
         )  # fmt: skip
-    _draw_singles(axes, results)
+    singles_line(results).draw(axes, list(results))
     ends: dict[int, dict[str, tuple[float, str]]] = {}
     looks = {name: series_style(index) for index, name in enumerate(results)}
     cells: list[xr.DataArray] = []
     # Short courses over long ones, since they may run along the same points.
     for name, result in sorted(results.items(), key=lambda item: -int(item[1]["at_step"][-1])):
         _draw_cells(axes, result, looks[name], cells)
-        final = _draw_course(axes, result, looks[name])
+        right = result["correct_at"].transpose("sample", "at_step").values.astype(bool)
+        final = float(draw_shares(axes, result["at_step"].values, right, looks[name])[-1])
         here = ends.setdefault(int(result["at_step"][-1]), {})
         here[f"{name} {percent(final)}"] = (final, looks[name].color)
     for last, labels in ends.items():
@@ -87,24 +98,6 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     return figure
 
 
-def _draw_course(axes: Axes, result: xr.Dataset, look: SeriesStyle) -> float:
-    """Draw one evaluation and return the share of boards solved at its end."""
-    steps = result["at_step"].values
-    right = result["correct_at"].transpose("at_step", "sample").values.astype(bool)
-    share = right.mean(axis=1)
-    low, high = wilson_interval(right.sum(axis=1), np.full(len(steps), right.shape[1]))
-    axes.errorbar(
-        steps,
-        share,
-        yerr=(share - low, high - share),
-        **(look.line | look.mark),
-        elinewidth=0.9,
-        clip_on=False,
-        zorder=3,
-    )
-    return float(share[-1])
-
-
 def _draw_cells(axes: Axes, result: xr.Dataset, look: SeriesStyle, drawn: list[xr.DataArray]) -> None:
     """Draw the share of blank cells that are right, and add it to `drawn`, unless it runs along one of those."""
     blanks = blank_cells(result["puzzle"].transpose("sample", ...).values)
@@ -115,30 +108,6 @@ def _draw_cells(axes: Axes, result: xr.Dataset, look: SeriesStyle, drawn: list[x
             return
     axes.plot(course.at_step, course, color=look.color, alpha=0.75, linestyle=":", linewidth=1.3)
     drawn.append(course)
-
-
-def _draw_singles(axes: Axes, results: Mapping[str, xr.Dataset]) -> None:
-    """Draw a line where the rules without search end; evaluations of the same boards share one."""
-    lines: dict[float, list[int]] = {}
-    for index, result in enumerate(results.values()):
-        lines.setdefault(float(1 - result["branching"].values.mean()), []).append(index)
-    labels = {}
-    for share, members in lines.items():
-        colour = series_style(members[0]).color if len(members) == 1 else SHADE
-        axes.axhline(share, color=colour, linestyle=(0, (4, 2)), linewidth=1.1, zorder=2)
-        names = ", ".join(list(results)[index] for index in members)
-        labels[f"singles alone {percent(share)} ({names})"] = (share, colour)
-    side_labels(axes, labels, x=axes.get_xlim()[0] * 1.03, place="above")
-
-
-def _step_axis(axes: Axes, steps: np.ndarray) -> None:
-    """A logarithmic axis in powers of two, with a tick wherever answers were read out."""
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(steps[-12:].tolist()))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.set_xlim(max(steps[0], 1) * 0.93, steps[-1] * 1.07)
-    axes.set_xlabel("steps taken")
 
 
 def _finding_over_steps(results: Mapping[str, xr.Dataset], training_steps: int | None) -> str:

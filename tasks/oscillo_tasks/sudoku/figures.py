@@ -11,9 +11,18 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from oscillo.plotting import Curve, EnergyPanel, energy_figure, training_figure
+from oscillo.plotting import (
+    Curve,
+    EnergyPanel,
+    compute_figure,
+    energy_figure,
+    selection_figure,
+    settling_figure,
+    training_figure,
+    votes_figure,
+)
 from oscillo.recording import Run
-from oscillo_tasks.sudoku.accuracy_figures import accuracy_by_givens, accuracy_over_steps
+from oscillo_tasks.sudoku.accuracy_figures import accuracy_by_givens, accuracy_over_steps, singles_line
 from oscillo_tasks.sudoku.board_figure import BoardStory, board_figure
 from oscillo_tasks.sudoku.boards import BlockShape
 
@@ -43,16 +52,19 @@ def figures(run: Run, note: Callable[[str], None] = _log.warning) -> dict[str, F
         note: told, for each figure that is left out, which and why; by default it is logged as a warning.
 
     Returns:
-        Figures by name, as files are called: `training`, `energy`, `accuracy_over_steps`, `oscillators`,
-        `accuracy_by_givens`.
+        Figures by name, as files are called: `training`, `energy`, `accuracy_over_steps`, `settling`, `oscillators`,
+        `accuracy_by_givens`, and where the spec asks for votes `votes`, `error_against_compute` and `selection`.
     """
     makers: dict[str, Callable[[Run], Figure]] = {
         "training": _training,
         "energy": _energy,
         "accuracy_over_steps": _over_steps,
+        "settling": _settling,
         "oscillators": _oscillators,
         "accuracy_by_givens": _by_givens,
     }
+    if any(evaluation.get("votes", 1) > 1 for evaluation in run.spec.get("task", {}).get("evaluations") or ()):
+        makers |= {"votes": _votes, "error_against_compute": _compute, "selection": _selection}
     drawn = {}
     for name, make in makers.items():
         try:
@@ -102,10 +114,32 @@ def _by_givens(run: Run) -> Figure:
     return accuracy_by_givens(_results(run, "correct", "givens", "branching"))
 
 
+def _settling(run: Run) -> Figure:
+    results = _results(run, "correct_at", "changed_at", "distance_at", "branching")
+    return settling_figure(results, singles_line(results))
+
+
+def _votes(run: Run) -> Figure:
+    results = _results(run, "member_correct", "branching")
+    return votes_figure(results, singles_line(results))
+
+
+def _compute(run: Run) -> Figure:
+    results = _results(run, "member_correct", "branching")
+    return compute_figure(results, reference=singles_line(results))
+
+
+def _selection(run: Run) -> Figure:
+    return selection_figure(_results(run, "member_correct"))
+
+
 def _energy(run: Run) -> Figure:
     panels = []
     for name, result in _results(run, "correct", "givens").items():
-        right, givens = result["correct"].values.astype(bool), result["givens"].values
+        # With votes, energies along the steps are those of the first initial state.
+        voted = "member_correct" in result
+        answers = result["member_correct"].isel(at_step=-1, member=0) if voted else result["correct"]
+        right, givens = answers.values.astype(bool), result["givens"].values
         layers = _layers(run, "summary", name)
         for layer, summary in layers.items():
             if "energy" in summary:
@@ -152,7 +186,11 @@ class _Shown:
     def story(self) -> BoardStory:
         """The board as it is drawn."""
         arrays = {name: self.result[name].values for name in ("puzzle", "prediction", "solution")}
-        last = int(self.states["step"][-1])
+        states = self.states.compute()
+        # After a board has stopped its states are not numbers.
+        stacked = states.transpose("step", ...).values.reshape(states.sizes["step"], -1)
+        states = states.isel(step=np.isfinite(stacked).all(axis=1))
+        last = int(self.result["steps_taken"][0] if "steps_taken" in self.result else states["step"][-1])
         wrong, blanks = int((arrays["prediction"] != arrays["solution"]).sum()), int((arrays["puzzle"] == 0).sum())
         ending = f"solved in {last} steps" if self.solved else f"{wrong} of {blanks} blanks wrong after {last} steps"
         kind = "needs branching" if self.hardness[0] else "singles suffice"
@@ -161,7 +199,7 @@ class _Shown:
             answers = {int(digits["at_step"]): digits.values for digits in self.result["prediction_at"].compute()}
         return BoardStory(
             **arrays,
-            states=self.states.compute(),
+            states=states,
             answers=answers,
             title=f"{self.evaluation}, board {self.sample}, {self.givens} givens, {kind}: {ending}",
             label=f"{'solved' if self.solved else 'unsolved'} ({self.evaluation}, {last} steps)",
@@ -171,7 +209,8 @@ class _Shown:
 def _recorded_boards(run: Run) -> Iterator[_Shown]:
     for name, result in _results(run, "puzzle", "solution", "prediction", "correct", "givens", "branching").items():
         layers = list(_layers(run, "trajectory", name).values())
-        if not layers or "state" not in layers[-1]:
+        # With votes the answer may be that of another initial state than the first, whose states are recorded.
+        if not layers or "state" not in layers[-1] or "votes" in result.dims:
             continue
         states = layers[-1]["state"]
         for sample in np.intersect1d(states["sample"].values, result["sample"].values):
@@ -181,7 +220,7 @@ def _recorded_boards(run: Run) -> Iterator[_Shown]:
 def _oscillators(run: Run) -> Figure:
     boards = list(_recorded_boards(run))
     if not boards:
-        raise _Missing("no trajectories were recorded")
+        raise _Missing("no evaluation without votes has recorded trajectories")
     chosen = _solved_and_unsolved(boards)
     block = BlockShape(*run.spec.get("task", {}).get("block", (3, 3)))
     return board_figure([board.story() for board in chosen], block=block)

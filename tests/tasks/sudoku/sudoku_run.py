@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
+from invented_votes import invented_settling, invented_votes
 
 from oscillo.recording import ArrayDeclaration, GroupDeclaration, MetricsLog, Recorder, RunDirectory, TrajectoryStore
 
@@ -17,7 +19,10 @@ network:
     - manifold: {kind: sphere, dimension: 4}
       channels: 32
       integrator: {kind: projected_euler, steps: 16}
-task: {kind: sudoku, block: [3, 3]}
+task:
+  kind: sudoku
+  block: [3, 3]
+  evaluations:
 """
 
 COMPONENTS, OSCILLATORS = 4, 8
@@ -36,6 +41,8 @@ class Evaluation:
     seed: int
     recorded: int = 4
     every: int = 4
+    votes: int = 1
+    early_stop: bool = False
 
 
 EVALUATIONS = (
@@ -47,7 +54,8 @@ EVALUATIONS = (
 
 def make_run(root: Path, evaluations: Sequence[Evaluation] = EVALUATIONS, *, trained: bool = True) -> Path:
     """Write the run and return its folder."""
-    run = RunDirectory.create(root, "sudoku", spec_yaml=SPEC, sources={}, provenance={})
+    spec = SPEC + "".join(f"    - {{name: {each.name}, votes: {each.votes}}}\n" for each in evaluations)
+    run = RunDirectory.create(root, "sudoku", spec_yaml=spec, sources={}, provenance={})
     write_training(run.metrics, trained)
     with TrajectoryStore(run.data) as store:
         for evaluation in evaluations:
@@ -109,6 +117,14 @@ class Invented:
         progress = 2.0 * np.log2(self.at_step / 16) + evaluation.strength
         self.right = ease[:, None] + progress > 0
         self.right &= self.at_step >= 4
+        early_stop = evaluation.early_stop
+        self.more: xr.Dataset = invented_settling(self.right, self.at_step, early_stop=early_stop)
+        if evaluation.votes > 1:
+            self.more = invented_votes(
+                samples=n, members=evaluation.votes, steps=evaluation.steps, strength=evaluation.strength,
+                early_stop=early_stop,
+            )  # fmt: skip
+            self.right = self.more["correct_at"].values
         late = np.exp(-self.at_step / 4)
         self.cells = np.where(self.right, 1.0, 1 - 0.15 - 0.5 * late + 0.02 * ease[:, None].clip(-3, 3)).clip(0, 1)
         other = 1 + (self.solution + rng.integers(0, 8, self.solution.shape)) % 9
@@ -120,7 +136,14 @@ class Invented:
         steps = np.arange(self.evaluation.steps + 1)
         depth = 640 + 4 * self.givens + np.where(self.right[:, -1], 35, 0) + self.rng.normal(0, 14, len(self.givens))
         fall = 1 - np.exp(-steps / 3.0) * (1 + 0.05 * self.rng.standard_normal((len(depth), 1)))
-        return (-depth[:, None] * fall + self.rng.normal(0, 3, (len(depth), len(steps)))).astype(np.float32)
+        energies = -depth[:, None] * fall + self.rng.normal(0, 3, (len(depth), len(steps)))
+        return np.where(self.gone(steps), np.nan, energies).astype(np.float32)
+
+    def gone(self, steps: np.ndarray) -> np.ndarray:
+        """Whether the first initial state has stopped before each step, [board, step]."""
+        if "steps_taken" not in self.more:
+            return np.zeros((len(self.givens), len(steps)), dtype=bool)
+        return steps > self.more["steps_taken"].values[:, :1]
 
     def states(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Steps, samples, and unit vectors that go from noise to the digit's own direction."""
@@ -135,7 +158,9 @@ class Invented:
         done = np.stack([1 - np.exp(-step / pace) for step in steps], axis=1)
         moved = (1 - done) * start[:, None] + done * target[:, None]
         moved += 0.3 * rng.normal(size=moved.shape)
-        return steps, samples, (moved / np.linalg.norm(moved, axis=-2, keepdims=True)).astype(np.float32)
+        moved /= np.linalg.norm(moved, axis=-2, keepdims=True)
+        moved[self.gone(steps)[samples]] = np.nan
+        return steps, samples, moved.astype(np.float32)
 
 
 def record(store: TrajectoryStore, invented: Invented) -> None:
@@ -154,14 +179,23 @@ def record(store: TrajectoryStore, invented: Invented) -> None:
         "correct_at": (invented.right, ("at_step",)),
         "cells_correct_at": (invented.cells.astype(np.float32), ("at_step",)),
     }
+    result |= {
+        str(name): (array.values, tuple(map(str, array.dims[1:])))
+        for name, array in invented.more.items()
+        if name not in result
+    }
     site = ("step", "y", "x", "component", "oscillator")
     summary = {"energy": (energies, ("step",)), "pseudo_energy": (2 * energies, ("step",))}
     groups = [
         GroupDeclaration("trajectory", _declared({"state": (states, site)}), "layer0", {"step": steps.tolist()}),
         GroupDeclaration("summary", _declared(summary), "layer0", {"step": range(energies.shape[1])}),
-        GroupDeclaration("result", _declared(result), None, {"at_step": invented.at_step.tolist()}),
-    ]
-    with Recorder(store, invented.evaluation.name, groups, {"steps": invented.evaluation.steps}) as recorder:
+        GroupDeclaration(
+            "result", _declared(result), None,
+            {str(dim): values.values.tolist() for dim, values in invented.more.coords.items()},
+        ),
+    ]  # fmt: skip
+    attributes = {"steps": invented.evaluation.steps, **invented.more.attrs}
+    with Recorder(store, invented.evaluation.name, groups, attributes) as recorder:
         recorder.write("trajectory", chosen, {"state": states}, layer="layer0")
         recorder.write("summary", np.arange(n), {name: values for name, (values, _) in summary.items()}, layer="layer0")
         recorder.write("result", np.arange(n), {name: values for name, (values, _) in result.items()})

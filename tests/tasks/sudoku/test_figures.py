@@ -18,7 +18,7 @@ from sudoku_run import EVALUATIONS, Evaluation, make_run
 from oscillo.plotting import save_figure
 from oscillo.recording import Run, open_run
 
-NAMES = ["training", "energy", "accuracy_over_steps", "oscillators", "accuracy_by_givens"]
+NAMES = ["training", "energy", "accuracy_over_steps", "settling", "oscillators", "accuracy_by_givens"]
 
 
 @pytest.fixture(scope="module")
@@ -156,11 +156,46 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     notes: list[str] = []
     trained_only = open_run(make_run(tmp_path / "a", []))
     assert list(figures(trained_only, notes.append)) == ["training"]
-    assert len(notes) == 4 and all("no evaluation was recorded" in note for note in notes)
+    assert len(notes) == 5 and all("no evaluation was recorded" in note for note in notes)
     notes.clear()
     evaluated_only = open_run(make_run(tmp_path / "b", EVALUATIONS[1:2], trained=False))
     assert list(figures(evaluated_only, notes.append)) == NAMES[1:]
     assert notes == ["figure training: left out, since the run has no training records"]
+
+
+def test_votes_and_early_stops(tmp_path: Path) -> None:
+    voted = Evaluation("voted", 60, (22, 34), 32, 0.0, 4, votes=4, early_stop=True)
+    stopped = Evaluation("stopped", 60, (31, 42), 32, 1.0, 5, early_stop=True)
+    run = open_run(make_run(tmp_path, [voted, stopped], trained=False))
+    notes: list[str] = []
+    made = figures(run, notes.append)
+    assert list(made) == [*NAMES[1:], "votes", "error_against_compute", "selection"]
+    assert notes == ["figure training: left out, since the run has no training records"]
+    for name, figure in made.items():
+        assert save_figure(figure, tmp_path / f"{name}.png").stat().st_size > 10_000
+    assert "keeps its last energy" in made["energy"].get_supxlabel()
+    assert [axes.get_title(loc="left") for axes in made["votes"].axes] == [
+        "voted: 1 and 4 votes",
+        "voted: after 32 steps",
+    ]
+    # Energies along the steps are of the first initial state, and so are the groups they are compared in.
+    right = run.data["result/voted"]["member_correct"].values[:, -1, 0]
+    assert run.data["result/voted"]["correct"].values.sum() > right.sum()
+    # Boards are shown up to the step at which they stopped, and none that voted.
+    rows = made["oscillators"].get_suptitle().splitlines()
+    for row in rows:
+        sample = int(row.split("board ")[1].split(",")[0])
+        taken = int(run.data["result/stopped"]["steps_taken"].sel(sample=sample)[0])
+        assert row.startswith("stopped, ") and row.endswith((f"in {taken} steps", f"after {taken} steps"))
+    shown = [int(axes.get_title(loc="center").split()[1]) for axes in made["oscillators"].axes if axes.get_title()]
+    assert max(shown) <= run.data["result/stopped"]["steps_taken"].values.max()
+
+
+def test_boards_are_not_shown_with_votes_alone(tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path, [Evaluation("voted", 30, (22, 34), 16, 0.0, 4, votes=2)], trained=False))
+    notes: list[str] = []
+    assert "oscillators" not in figures(run, notes.append)
+    assert "figure oscillators: left out, since no evaluation without votes has recorded trajectories" in notes
 
 
 def test_a_run_that_solves_everything_or_nothing(tmp_path: Path) -> None:
