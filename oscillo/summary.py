@@ -1,25 +1,52 @@
-"""The table a run ends with."""
+"""The tables a run ends with."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from rich.table import Table
 
 from oscillo.training.progress import console
 
+_VOTES = re.compile(r"votes_(\d+)/(\w+)")
+
+_STOPPING = ("steps_taken", "steps_saved", "settled", "changed_by_stopping", "compared")
+
 
 def show_results(results: Mapping[str, Mapping[str, float]]) -> None:
-    """Print the main metrics of all evaluations, one row each."""
+    """Print the main metrics of all evaluations, one row each, and what votes and early stop have brought."""
     if not results:
         return
-    names = list(dict.fromkeys(name for found in results.values() for name in found if "/" not in name))
-    table = Table(title="results", title_justify="left")
-    table.add_column("evaluation")
+    plain = lambda found: {key: value for key, value in found.items() if key not in _STOPPING}  # noqa: E731
+    _show("results", "evaluation", {name: plain(found) for name, found in results.items()})
+    stopping = {name: {key: found[key] for key in _STOPPING if key in found} for name, found in results.items()}
+    _show("early stop", "evaluation", {name: found for name, found in stopping.items() if found})
+    for name, found in results.items():
+        _show(f"{name}: right, by the number of votes and who chooses", "votes", _by_votes(found))
+        aucs = {key.removeprefix("auc/"): value for key, value in found.items() if key.startswith("auc/")}
+        _show(f"{name}: pairs of a right and a wrong answer told apart", "", {"share": aucs} if aucs else {})
+
+
+def _by_votes(found: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    rows: dict[str, dict[str, float]] = {}
+    for key, value in found.items():
+        if match := _VOTES.fullmatch(key):
+            rows.setdefault(match[1], {})[match[2]] = value
+    return rows
+
+
+def _show(title: str, corner: str, rows: Mapping[str, Mapping[str, float]]) -> None:
+    """Print one table; none without rows."""
+    if not rows:
+        return
+    names = list(dict.fromkeys(name for found in rows.values() for name in found if "/" not in name))
+    table = Table(title=title, title_justify="left")
+    table.add_column(corner)
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")
-    for evaluation, found in results.items():
-        table.add_row(evaluation, *(_number(found.get(name)) for name in names))
+    for row, found in rows.items():
+        table.add_row(row, *(_number(found.get(name)) for name in names))
     console().print(table)
 
 

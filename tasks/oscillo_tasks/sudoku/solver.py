@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -13,12 +14,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from oscillo.draws import Draws
+from oscillo.evaluation.selection import choose, energy_scores, same_answers
 from oscillo.integrators.loop import Measures
 from oscillo.layout import State
 from oscillo.network import NetworkSpec
 from oscillo.preparation import weights_of
 from oscillo.recording import RunDirectory
 from oscillo.spec import load_plugins
+from oscillo.training.evaluation_spec import Selector
 from oscillo_tasks.sudoku.boards import BoardError, check, contradictions, digit_string
 from oscillo_tasks.sudoku.model import SudokuModel
 from oscillo_tasks.sudoku.task import SudokuTaskSpec
@@ -40,7 +43,9 @@ class Answer:
     confidence: float
     """Mean top probability over the blank cells; NaN for a board without any."""
     energy: np.ndarray
-    """Energy of the last layer's oscillators at steps 0 .. T, [step]."""
+    """Energy of the last layer's oscillators at steps 0 .. T, [step]; empty for a block."""
+    member: int = 0
+    """Number of the initial state that led to it, among those that voted."""
 
     def __str__(self) -> str:
         side = int(len(self.digits) ** 0.5)
@@ -76,7 +81,9 @@ class Solver:
         self.model.load_state_dict(weights)
         self.model.eval()
 
-    def __call__(self, board: str, *, steps: int | None = None, seed: int = 0) -> Answer:
+    def __call__(
+        self, board: str, *, steps: int | None = None, votes: int = 1, by: Selector = "confidence", seed: int = 0
+    ) -> Answer:
         """Fill a board.
 
         Args:
@@ -84,33 +91,60 @@ class Solver:
                 them do not count.
             steps: steps to take, at least 1; left out, as many as in training. More steps than in training often help
                 with hard boards.
+            votes: initial states to start from; one of their answers is chosen.
+            by: which one: see `by` of an evaluation (`oscillo explain task.sudoku`).
             seed: key of the initial state of the blank cells; another seed is another try.
 
         Raises:
             TypeError: when the board is no text.
-            ValueError: when `steps` is no positive integer.
+            ValueError: when `steps` or `votes` is no positive integer, or `by` no way to choose.
             BoardError: when the board is malformed, contradicts itself, or has no or several solutions.
         """
-        if steps is not None and (not isinstance(steps, int) or steps < 1):
-            raise ValueError(f"steps is an integer of at least 1 (or None: as many as in training), not {steps!r}")
+        for name, number in (("steps", steps), ("votes", votes)):
+            if (number is not None or name == "votes") and (not isinstance(number, int) or number < 1):
+                whole = " (or None: as many as in training)" if name == "steps" else ""
+                raise ValueError(f"{name} is an integer of at least 1{whole}, not {number!r}")
+        if by not in get_args(Selector):
+            raise ValueError(f"by is one of {', '.join(get_args(Selector))}, not {by!r}")
         _check_text(board, self.block.side)
         boards = check(board, self.block)
         puzzle = torch.from_numpy(boards.puzzles).long().view(1, self.block.side, self.block.side)
-        energies: list[Tensor] = []
+        logits, measured = self._run(puzzle, steps, votes, seed)
+        probability, best = logits.softmax(-1).max(-1)
+        filled = torch.where(puzzle > 0, puzzle, best + 1)
+        confidence = probability[(puzzle == 0).expand_as(probability)].view(votes, -1).mean(1).numpy()
+        chosen = self._choose(by, filled.numpy(), confidence, measured) if votes > 1 else 0
+        digits = filled[chosen].flatten().numpy().astype(np.uint8)
+        energy = measured["energy"][chosen] if measured else np.empty(0)
+        solved = not contradictions(digits[None], self.block)
+        return Answer(digit_string(digits), solved, float(confidence[chosen]), energy, int(chosen))
+
+    def _run(self, puzzle: Tensor, steps: int | None, votes: int, seed: int) -> tuple[Tensor, dict[str, np.ndarray]]:
+        """Logits [member, row, column, digit], and measures [member, step] of the last layer."""
+        collected: dict[str, list[Tensor]] = {}
         last = len(self.model.network.layers) - 1
 
         def watch(layer: int, step: int, state: State, measures: Measures) -> None:
-            if layer == last and "energy" in measures:
-                energies.append(measures["energy"][0])
+            for name, value in measures.items() if layer == last else ():
+                collected.setdefault(name, []).append(value)
 
+        draws = Draws(seed, torch.zeros(votes, dtype=torch.long), member=torch.arange(votes))
         with torch.no_grad():
-            logits = self.model(puzzle, Draws(seed, torch.zeros(1, dtype=torch.long)), steps=steps, observe=watch)
-        probability, best = logits.softmax(-1).max(-1)
-        filled = torch.where(puzzle > 0, puzzle, best + 1).flatten(1).numpy().astype(np.uint8)
-        return Answer(
-            digit_string(filled[0]), not contradictions(filled, self.block), float(probability[puzzle == 0].mean()),
-            np.array([float(energy) for energy in energies]),
-        )  # fmt: skip
+            logits = self.model(puzzle.expand(votes, -1, -1), draws, steps=steps, observe=watch)
+        return logits, {name: torch.stack(values, dim=1).numpy() for name, values in collected.items()}
+
+    def _choose(self, by: Selector, filled: np.ndarray, confidence: np.ndarray, measured: dict[str, np.ndarray]) -> int:
+        """The member whose answer is taken."""
+        if by == "majority":
+            scores = same_answers(filled[None])[0]
+        elif by == "confidence":
+            scores = confidence
+        elif not measured:
+            raise ValueError(f"`{by}` compares energies, and this network has none; take `confidence` or `majority`")
+        else:
+            steps = measured["energy"].shape[1] - 1
+            scores = energy_scores(measured, [steps], np.full(len(filled), steps), sums=True)[by][:, 0]
+        return int(choose(by, scores[None], [len(filled)])[0, 0])
 
 
 def _check_text(board: str, side: int) -> None:

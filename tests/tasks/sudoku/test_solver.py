@@ -100,3 +100,28 @@ def test_other_files_are_named(weights: Path, tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="does not hold a Sudoku network"):
         Solver(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize("by", ["confidence", "energy_last", "energy_sum", "pseudo_energy_sum", "majority"])
+def test_votes_choose_among_initial_states(weights, by):
+    solve = Solver(weights)
+    alone, voted = solve(BOARD, steps=4), solve(BOARD, steps=4, votes=6, by=by)
+    assert alone.member == 0 and 0 <= voted.member < 6
+    puzzle = torch.tensor([[int(digit.replace(".", "0")) for digit in BOARD]]).view(1, 4, 4)
+    energy = solve._run(puzzle, 4, 6, 0)[1]["energy"]
+    members = [(float(course[-1]), float(course.sum())) for course in energy]
+    if by == "energy_last":
+        assert voted.member == min(range(6), key=lambda member: members[member][0])
+    if by == "energy_sum":
+        assert voted.member == min(range(6), key=lambda member: members[member][1])
+    assert voted.energy[-1] == pytest.approx(members[voted.member][0], rel=1e-5)
+    if by == "confidence":
+        assert voted.confidence >= alone.confidence - 1e-6
+
+
+def test_votes_that_make_no_sense_are_refused(weights):
+    solve = Solver(weights)
+    with pytest.raises(ValueError, match="votes is an integer of at least 1, not 0"):
+        solve(BOARD, votes=0)
+    with pytest.raises(ValueError, match=r"by is one of energy_last, .*, not 'lowest'"):
+        solve(BOARD, votes=2, by="lowest")
