@@ -7,7 +7,7 @@ import torch
 
 from oscillo.evaluation.block import Block
 from oscillo.evaluation.recording import MEASURES, SCORES, EvaluationRecording
-from oscillo.evaluation.selection import choose, energy_scores, same_answers
+from oscillo.evaluation.selection import ENERGIES, choose, energy_scores, same_answers
 from oscillo.training.evaluation_spec import Selector
 
 Part = dict[str, np.ndarray]
@@ -74,13 +74,12 @@ def _votes(block: Block, record: EvaluationRecording, at: Part) -> Part:
 def _scores(block: Block, record: EvaluationRecording, at: Part) -> dict[Selector, np.ndarray]:
     """What each selector compares, [sample, answer, member]."""
     found: dict[Selector, np.ndarray] = {}
-    if any(name in record.selectors for name in ("energy_last", "energy_sum")):
-        measured = {
-            name: value.cpu().numpy() for name, value in block.course.measured[record.schedule.iterated].items()
-        }
-        sums = "energy_sum" in record.selectors
+    if asked := [name for name in record.selectors if name in ENERGIES]:
+        table = block.course.measured[record.schedule.iterated]
+        measured = {name: value.cpu().numpy() for name, value in table.items()}
+        sums = record.schedule.early_stop is None
         of_each = energy_scores(measured, record.schedule.answers, block.taken.numpy(), sums=sums)
-        found |= {name: _members_last(block, value) for name, value in of_each.items()}
+        found |= {name: _members_last(block, of_each[name]) for name in asked}
     if "confidence" in record.selectors:
         found["confidence"] = np.swapaxes(at["confidence"], 1, 2)
     if "majority" in record.selectors:

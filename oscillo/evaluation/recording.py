@@ -59,11 +59,11 @@ class EvaluationRecording:
         self.declared = task.arrays()
         self.states = min(recording.samples, samples) if recording and recording.observables.state else 0
         votes = evaluation.votes > 1
-        energy_votes = votes and network.layers[network.iterated].measures_energy
-        self.energies = energy_votes or any(self.schedule.energy_steps)
-        self.selectors = tuple(
-            name for name in SCORES if votes and self._can(name, energies=energy_votes, sums=not evaluation.early_stop)
-        )
+        energies, sums = network.layers[network.iterated].measures_energy, evaluation.early_stop is None
+        # Without a recording no one asks what the other selectors would have chosen.
+        asked = SCORES if recording else (evaluation.by,)
+        self.selectors = tuple(name for name in asked if votes and self._can(name, energies=energies, sums=sums))
+        self.energies = any(self.schedule.energy_steps) or any(name in ENERGIES for name in self.selectors)
         self.votes = vote_counts(evaluation.votes) if votes else []
         self.results = self._results()
 

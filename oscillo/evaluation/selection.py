@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from oscillo.analysis import pair_auc
 from oscillo.training.evaluation_spec import Selector
 
 ENERGIES = ("energy_last", "energy_sum", "pseudo_energy_last", "pseudo_energy_sum")
@@ -87,24 +88,6 @@ def choose(selector: Selector, scores: np.ndarray, votes: Sequence[int]) -> np.n
     return np.stack([costs[:, :count].argmin(axis=1) for count in votes], axis=1).astype(np.int32)
 
 
-def pair_auc(scores: np.ndarray, right: np.ndarray) -> float:
-    """How often a right answer has the lower score than a wrong one of the same sample, ties counted as one half.
-
-    Args:
-        scores: [sample, member].
-        right: bool [sample, member].
-
-    Returns:
-        Share of the pairs, 0.5 for scores that say nothing; NaN when no sample has both kinds.
-    """
-    won, pairs = 0.0, 0
-    for values, good in zip(scores, right, strict=True):
-        differences = values[~good][:, None] - values[good][None]
-        won += float((differences > 0).sum() + 0.5 * (differences == 0).sum())
-        pairs += differences.size
-    return won / pairs if pairs else float("nan")
-
-
 def vote_metrics(
     chosen: Mapping[Selector, np.ndarray], right: np.ndarray, scores: Mapping[Selector, np.ndarray],
     votes: Sequence[int],
@@ -119,8 +102,7 @@ def vote_metrics(
 
     Returns:
         `votes_<K>/<selector>`: share of samples with a right answer; `votes_<K>/oracle`: share with any right answer
-        among the first K, which no selector can pass; `auc/<selector>`: see `pair_auc`, with what is better on the
-        lower side.
+        among the first K, which no selector can pass; `auc/<selector>`: see `oscillo.analysis.pair_auc`.
     """
     found = {}
     for number, count in enumerate(votes):
@@ -130,7 +112,7 @@ def vote_metrics(
         found[f"votes_{count}/oracle"] = float(right[:, :count].any(axis=1).mean())
     for selector, values in scores.items():
         if selector != "majority":
-            auc = pair_auc(-values if selector == "confidence" else values, right)
+            auc = pair_auc(values, right, lower_is_right=selector != "confidence")
             if np.isfinite(auc):
                 found[f"auc/{selector}"] = auc
     return found

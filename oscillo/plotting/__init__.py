@@ -8,7 +8,7 @@ from oscillo.plotting.saving import save_figure
 from oscillo.plotting.selection_figure import agreement, selection_figure
 from oscillo.plotting.settling_figure import settling_figure
 from oscillo.plotting.shares import ReferenceLine, draw_shares
-from oscillo.plotting.statistics import duration, pair_auc, percent, share_below, weighted_quantiles, wilson_interval
+from oscillo.plotting.statistics import duration, percent, weighted_quantiles, wilson_interval
 from oscillo.plotting.style import (
     FIRST_GROUP,
     INK,
@@ -47,7 +47,6 @@ __all__ = [
     "headline",
     "lower_envelope",
     "new_figure",
-    "pair_auc",
     "percent",
     "percent_axis",
     "principal_colours",
@@ -55,7 +54,6 @@ __all__ = [
     "selection_figure",
     "series_style",
     "settling_figure",
-    "share_below",
     "side_labels",
     "site_vectors",
     "spread",

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from oscillo.plotting.statistics import listed, percent, share_below, weighted_quantiles
+from oscillo.analysis import share_below
+from oscillo.plotting.statistics import listed, percent, weighted_quantiles
 from oscillo.plotting.style import FIRST_GROUP, PERCENT_TICKS, SECOND_GROUP, SeriesStyle, headline, new_figure, style
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from oscillo.analysis import pair_auc
 from oscillo.plotting.energy_figure import FEW, MOST_BINS
-from oscillo.plotting.statistics import listed, pair_auc, percent
+from oscillo.plotting.statistics import listed, percent
 from oscillo.plotting.style import (
     FIRST_GROUP,
     INK,

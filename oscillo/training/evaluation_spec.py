@@ -22,12 +22,12 @@ class EarlyStopSpec(Spec):
     The states of a network with frequencies never stand still, so the outputs are looked at and not the states.
     """
 
-    every: int = Field(default=4, ge=1, description="Steps between looks at the outputs.")
+    every: int = Field(default=8, ge=1, description="Steps between looks at the outputs.")
     patience: int = Field(
-        default=12, ge=1, description="Steps for which the answer has not changed; a multiple of `every`."
+        default=8, ge=1, description="Steps for which the answer has not changed; a multiple of `every`."
     )
     threshold: float = Field(
-        default=0.5,
+        default=1.0,
         gt=0,
         description="Root mean square change of the outputs (logits) between two looks that counts as standing still.",
     )

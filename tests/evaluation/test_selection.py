@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from oscillo.evaluation.schedule import vote_counts
-from oscillo.evaluation.selection import choose, energy_scores, pair_auc, same_answers, vote_metrics
+from oscillo.evaluation.selection import choose, energy_scores, same_answers, vote_metrics
 
 quick = settings(max_examples=40, deadline=None)
 tables = hnp.arrays(np.int64, st.tuples(st.integers(1, 5), st.integers(1, 9)), elements=st.integers(0, 3))
@@ -59,20 +59,6 @@ def test_energies_of_answers_along_the_way_and_after_leaving():
     assert "energy_sum" not in found
     whole = energy_scores({name: value[:1] for name, value in measured.items()}, [1, 3], np.array([3]), sums=True)
     assert whole["energy_sum"].tolist() == [[9, 14]] and whole["pseudo_energy_sum"].tolist() == [[50, 120]]
-
-
-@quick
-@given(tables, st.data())
-def test_auc_counts_pairs(values, data):
-    right = data.draw(hnp.arrays(bool, values.shape))
-    pairs = [
-        (row[wrong] > row[good]) + 0.5 * (row[wrong] == row[good])
-        for row, kinds in zip(values, right, strict=True)
-        for good in np.nonzero(kinds)[0]
-        for wrong in np.nonzero(~kinds)[0]
-    ]
-    found = pair_auc(values.astype(float), right)
-    assert found == pytest.approx(np.mean(pairs)) if pairs else np.isnan(found)
 
 
 def test_no_selector_passes_the_oracle_and_one_vote_is_the_first_member():

@@ -238,4 +238,3 @@ def test_blocks_are_counted_like_oscillators(tmp_path):
         with torch.no_grad():
             known = task.results(batch, model(batch["puzzle"], steps=step))
         np.testing.assert_array_equal(results["prediction_at"].sel(at_step=step), known["prediction"])
-

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oscillo.plotting import duration, pair_auc, percent, share_below, spread, weighted_quantiles, wilson_interval
+from oscillo.analysis import pair_auc, share_below
+from oscillo.plotting import duration, percent, spread, weighted_quantiles, wilson_interval
 
 few = st.lists(st.integers(-3, 3), min_size=1, max_size=8)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from invented_votes import invented_votes
 from matplotlib.figure import Figure
 
+from oscillo.analysis import pair_auc
 from oscillo.plotting import (
     SELECTORS,
     ReferenceLine,
@@ -19,7 +20,6 @@ from oscillo.plotting import (
     agreement,
     compute_figure,
     lower_envelope,
-    pair_auc,
     save_figure,
     selection_figure,
     votes_figure,
