@@ -43,6 +43,7 @@ class _Score(NamedTuple):
 
 _SCORES = (
     _Score("member_energy", "energy", "member_energy_sum", True),
+    _Score("member_pseudo_energy", "pseudo-energy", "member_pseudo_energy_sum", True),
     _Score("member_confidence", "confidence", "", False),
 )
 

@@ -58,11 +58,12 @@ class EvaluationSpec(Spec):
         default=1, ge=1, description="Initial states that each sample starts from; one of their answers is chosen."
     )
     by: Selector = Field(
-        default="energy_last",
-        description="Which answer is chosen: that of the state with the least energy (`energy_last`), of the "
-        "trajectory with the least sum of energies (`energy_sum`), the same with the pseudo-energy as published "
-        "(`pseudo_energy_...`, one step late), of the highest mean top probability (`confidence`), or the answer that "
-        "most initial states lead to (`majority`). What the others would have chosen is recorded too.",
+        default="confidence",
+        description="Which answer is chosen: that of the highest mean top probability (`confidence`), that of the "
+        "state with the least pseudo-energy (`pseudo_energy_last`) or of the trajectory with the least sum of them "
+        "(`pseudo_energy_sum`), aligned as AKOrN's released code votes, the same with the energy (`energy_last`, "
+        "`energy_sum`), or the answer that most initial states lead to (`majority`). What the others would have chosen "
+        "is recorded too.",
     )
     early_stop: EarlyStopSpec | None = Field(
         default=None, description="When samples leave before the last step; left out, all take all steps."
@@ -83,7 +84,7 @@ class EvaluationSpec(Spec):
         if self.early_stop is not None and self.by.endswith("_sum"):
             last = self.by.replace("_sum", "_last")
             raise LocatedError(
-                f"`{self.by}` adds up energies over the steps, and with `early_stop` trajectories of one sample take "
+                f"`{self.by}` adds up over the steps, and with `early_stop` trajectories of one sample take "
                 f"different numbers of steps, so that their sums cannot be compared; take `by: {last}` or another, "
                 "or leave `early_stop` out",
                 "by",
