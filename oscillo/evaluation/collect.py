@@ -71,9 +71,9 @@ def _votes(block: Block, record: EvaluationRecording, at: Part) -> Part:
     return found
 
 
-def _scores(block: Block, record: EvaluationRecording, at: Part) -> dict[Selector, np.ndarray]:
+def _scores(block: Block, record: EvaluationRecording, at: Part) -> dict[str, np.ndarray]:
     """What each selector compares, [sample, answer, member]."""
-    found: dict[Selector, np.ndarray] = {}
+    found: dict[str, np.ndarray] = {}
     if asked := [name for name in record.selectors if name in ENERGIES]:
         table = block.course.measured[record.schedule.iterated]
         measured = {name: value.cpu().numpy() for name, value in table.items()}
@@ -88,7 +88,7 @@ def _scores(block: Block, record: EvaluationRecording, at: Part) -> dict[Selecto
     return found
 
 
-def _stored(selector: Selector, values: np.ndarray) -> np.ndarray:
+def _stored(selector: str, values: np.ndarray) -> np.ndarray:
     return values if selector == "majority" else values.astype(np.float32)
 
 

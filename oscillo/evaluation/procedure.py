@@ -128,12 +128,9 @@ def _metrics(
     """Numbers that sum up an evaluation: the task's, what votes are worth, and what early stop has saved."""
     metrics = task.metrics(found)
     if record.votes and "member_correct" in found:
-        last = {selector: SCORES[selector][0] for selector in record.selectors}
-        metrics |= vote_metrics(
-            {selector: found[f"chosen_{selector}"][:, -1] for selector in record.selectors},
-            found["member_correct"][:, -1], {selector: found[name][:, -1] for selector, name in last.items()},
-            record.votes,
-        )  # fmt: skip
+        chosen = {selector: found[f"chosen_{selector}"][:, -1] for selector in record.selectors}
+        scores = {selector: found[SCORES[selector][0]][:, -1] for selector in record.selectors}
+        metrics |= vote_metrics(chosen, found["member_correct"][:, -1], scores, record.votes)
     if record.schedule.early_stop:
         taken, changed = found["steps_taken"], found["changed_by_stopping"]
         metrics["steps_taken"] = float(taken.mean())

@@ -12,7 +12,7 @@ from oscillo.layout import StateShape
 from oscillo.network import Network
 from oscillo.network.trajectory import site_names
 from oscillo.recording import ArrayDeclaration, GroupDeclaration, Recorder
-from oscillo.training.evaluation_spec import EvaluationSpec, Selector
+from oscillo.training.evaluation_spec import EvaluationSpec
 from oscillo.training.spec import RecordingSpec
 from oscillo.training.task import ResultArray, Task
 
@@ -22,7 +22,7 @@ MEASURES = {
 }
 """What is measured along the steps: long name and formula."""
 
-SCORES: dict[Selector, tuple[str, str, str]] = {
+SCORES: dict[str, tuple[str, str, str]] = {
     "energy_last": ("member_energy", "energy", "of the state the answer was read from"),
     "energy_sum": ("member_energy_sum", "sum of energies", "over steps 0 .. at_step"),
     "pseudo_energy_last": ("member_pseudo_energy", "pseudo-energy", "of the state before, as published"),
@@ -62,12 +62,14 @@ class EvaluationRecording:
         energies, sums = network.layers[network.iterated].measures_energy, evaluation.early_stop is None
         # Without a recording no one asks what the other selectors would have chosen.
         asked = SCORES if recording else (evaluation.by,)
-        self.selectors = tuple(name for name in asked if votes and self._can(name, energies=energies, sums=sums))
+        self.selectors: tuple[str, ...] = tuple(
+            name for name in asked if votes and self._can(name, energies=energies, sums=sums)
+        )
         self.energies = any(self.schedule.energy_steps) or any(name in ENERGIES for name in self.selectors)
         self.votes = vote_counts(evaluation.votes) if votes else []
         self.results = self._results()
 
-    def _can(self, selector: Selector, *, energies: bool, sums: bool) -> bool:
+    def _can(self, selector: str, *, energies: bool, sums: bool) -> bool:
         """Whether a selector has what it compares."""
         if selector in ENERGIES:
             return energies and (sums or not selector.endswith("_sum"))

@@ -15,15 +15,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from oscillo.analysis import pair_auc
-from oscillo.training.evaluation_spec import Selector
 
-ENERGIES = ("energy_last", "energy_sum", "pseudo_energy_last", "pseudo_energy_sum")
+ENERGIES: tuple[str, ...] = ("energy_last", "energy_sum", "pseudo_energy_last", "pseudo_energy_sum")
 """Selectors that need a network with energy."""
 
 
 def energy_scores(
     measured: Mapping[str, np.ndarray], steps: Sequence[int], taken: np.ndarray, *, sums: bool
-) -> dict[Selector, np.ndarray]:
+) -> dict[str, np.ndarray]:
     """What the energy selectors compare, after some numbers of steps.
 
     Args:
@@ -39,7 +38,7 @@ def energy_scores(
     at = np.minimum(np.asarray(steps)[None], taken[:, None])
     # The released code writes the pseudo-energy of a state into the entry of the step behind it.
     late = np.maximum(at - 1, 0)
-    found: dict[Selector, np.ndarray] = {
+    found: dict[str, np.ndarray] = {
         "energy_last": np.take_along_axis(energy, at, axis=1),
         "pseudo_energy_last": np.take_along_axis(pseudo, late, axis=1),
     }
@@ -67,7 +66,7 @@ def same_answers(answers: np.ndarray) -> np.ndarray:
     return found
 
 
-def choose(selector: Selector, scores: np.ndarray, votes: Sequence[int]) -> np.ndarray:
+def choose(selector: str, scores: np.ndarray, votes: Sequence[int]) -> np.ndarray:
     """The member that a selector takes among the first so many.
 
     Args:
@@ -89,7 +88,7 @@ def choose(selector: Selector, scores: np.ndarray, votes: Sequence[int]) -> np.n
 
 
 def vote_metrics(
-    chosen: Mapping[Selector, np.ndarray], right: np.ndarray, scores: Mapping[Selector, np.ndarray],
+    chosen: Mapping[str, np.ndarray], right: np.ndarray, scores: Mapping[str, np.ndarray],
     votes: Sequence[int],
 ) -> dict[str, float]:  # fmt: skip
     """What the votes are worth.
