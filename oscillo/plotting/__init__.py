@@ -23,7 +23,7 @@ from oscillo.plotting.style import (
     style,
 )
 from oscillo.plotting.training_figure import Curve, training_figure
-from oscillo.plotting.votes import SELECTORS, Votes
+from oscillo.plotting.votes import SELECTORS
 from oscillo.plotting.votes_figure import votes_figure
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "PrincipalColours",
     "ReferenceLine",
     "SeriesStyle",
-    "Votes",
     "agreement",
     "compute_figure",
     "doubling_axis",

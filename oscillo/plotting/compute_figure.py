@@ -12,10 +12,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullFormatter, NullLocator
 
+from oscillo.analysis import Votes
 from oscillo.plotting.shares import ReferenceLine
 from oscillo.plotting.statistics import percent, wilson_interval
 from oscillo.plotting.style import FAINT, PERCENT_TICKS, SHADE, headline, new_figure, series_style, style
-from oscillo.plotting.votes import SELECTORS, Votes
+from oscillo.plotting.votes import SELECTORS
 
 COLUMNS = 2
 """Panels beside each other."""

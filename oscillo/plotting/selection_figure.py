@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from oscillo.analysis import pair_auc
+from oscillo.analysis import Votes, pair_auc
 from oscillo.plotting.energy_figure import FEW, MOST_BINS
 from oscillo.plotting.statistics import listed, percent
 from oscillo.plotting.style import (
@@ -24,7 +24,7 @@ from oscillo.plotting.style import (
     new_figure,
     style,
 )
-from oscillo.plotting.votes import SELECTORS, Votes
+from oscillo.plotting.votes import SELECTORS
 
 TAIL = 0.005
 """Share of the numbers on either side that the outermost bins take in."""

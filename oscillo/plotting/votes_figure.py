@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from oscillo.analysis import Votes
 from oscillo.plotting.labels import side_labels
 from oscillo.plotting.shares import ReferenceLine, draw_shares
 from oscillo.plotting.statistics import percent, wilson_interval
@@ -21,7 +22,7 @@ from oscillo.plotting.style import (
     percent_axis,
     style,
 )
-from oscillo.plotting.votes import ORACLE, SELECTORS, Votes
+from oscillo.plotting.votes import ORACLE, SELECTORS
 
 FIRST = SeriesStyle(SHADE, ".", "-")
 """Look of the first member alone."""

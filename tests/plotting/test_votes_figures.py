@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from invented_votes import invented_votes
 from matplotlib.figure import Figure
 
-from oscillo.analysis import pair_auc
+from oscillo.analysis import Votes, pair_auc
 from oscillo.plotting import (
     SELECTORS,
     ReferenceLine,
-    Votes,
     agreement,
     compute_figure,
     lower_envelope,
@@ -192,3 +191,16 @@ def test_what_has_no_votes_is_refused() -> None:
             make({"hard": single})
         with pytest.raises(ValueError, match="no "):
             make({})
+
+
+def test_the_table_is_the_share_of_right_choices():
+    result = invented_votes()
+    table = Votes("hard", result).table()
+    assert table.dims == ("selector", "at_step", "votes") and table["selector"].values[-1] == "oracle"
+    for selector in table["selector"].values[:-1]:
+        right = result["member_correct"].isel(member=result[f"chosen_{selector}"])
+        np.testing.assert_allclose(table.sel(selector=selector), right.mean("sample"))
+    np.testing.assert_allclose(
+        table.sel(selector="oracle").isel(votes=-1), result["member_correct"].any("member").mean("sample")
+    )
+    assert (table <= table.sel(selector="oracle") + 1e-12).all()

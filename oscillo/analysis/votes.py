@@ -1,0 +1,122 @@
+"""What the votes of an evaluation are worth: right answers by selector, agreement, cost.
+
+A sample starts from several initial states, its members, and a selector chooses the answer of one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+
+SELECTOR_NAMES = (
+    "energy_last", "energy_sum", "confidence", "majority", "pseudo_energy_last", "pseudo_energy_sum",
+)  # fmt: skip
+"""All ways to choose, in the order in which they are told."""
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """The votes of one evaluation.
+
+    Attributes:
+        name: of the evaluation.
+        result: with `member_correct` [sample, at_step, member], `chosen_<selector>` [sample, at_step, votes] (the
+            member that is taken among the first so many) and the coordinates `at_step` and `votes`; `member_answer`
+            [sample, at_step, member] (equal numbers for equal answers) where agreement is asked for, the attributes
+            `flops_per_step` and `flops_outside` (per sample) and, after an early stop, `steps_taken` [sample, member]
+            where the cost is.
+
+    Raises:
+        ValueError: when there is no member, or no selector.
+    """
+
+    name: str
+    result: xr.Dataset
+
+    def __post_init__(self) -> None:
+        if "member_correct" not in self.result or not self.selectors:
+            raise ValueError(f"{self.name}: votes need member_correct and chosen_<selector>, got {list(self.result)}")
+
+    @property
+    def selectors(self) -> list[str]:
+        """Selectors whose choices are known."""
+        return [name for name in SELECTOR_NAMES if f"chosen_{name}" in self.result]
+
+    @property
+    def samples(self) -> int:
+        """How many samples there are."""
+        return self.result.sizes["sample"]
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Steps after which answers were read out, [at_step]."""
+        return self.result["at_step"].values
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many members vote, [votes]."""
+        return self.result["votes"].values
+
+    @cached_property
+    def member_right(self) -> np.ndarray:
+        """Whether each member is right, bool [sample, at_step, member]."""
+        return self.result["member_correct"].transpose("sample", "at_step", "member").values.astype(bool)
+
+    @property
+    def oracle(self) -> np.ndarray:
+        """Whether any of the first so many members is right, bool [sample, at_step, votes]."""
+        return np.logical_or.accumulate(self.member_right, axis=2)[..., self.counts - 1]
+
+    def chosen(self, selector: str) -> np.ndarray:
+        """The member that a selector takes, int [sample, at_step, votes]."""
+        return self.result[f"chosen_{selector}"].transpose("sample", "at_step", "votes").values.astype(int)
+
+    def right(self, selector: str) -> np.ndarray:
+        """Whether the chosen answer is right, bool [sample, at_step, votes]."""
+        return np.take_along_axis(self.member_right, self.chosen(selector), axis=2)
+
+    @property
+    def best(self) -> str:
+        """The selector with the most right answers of all members after the last step."""
+        return max(self.selectors, key=lambda selector: self.right(selector)[:, -1, -1].sum())
+
+    def member_values(self, name: str) -> np.ndarray:
+        """An array of the members after the last step, [sample, member]."""
+        return self.result[name].isel(at_step=-1).transpose("sample", "member").values
+
+    def answers(self, selector: str) -> np.ndarray:
+        """Number of the answer chosen by all after the last step, equal for equal answers of a sample, [sample]."""
+        chosen = self.chosen(selector)[:, -1, -1:]
+        return np.take_along_axis(self.member_values("member_answer"), chosen, axis=1)[:, 0]
+
+    @property
+    def flops(self) -> np.ndarray:
+        """Mean cost of a sample in FLOP, [at_step, votes]: votes * (steps * flops_per_step + flops_outside).
+
+        A member that stopped early costs the steps it took.
+
+        Raises:
+            ValueError: when the cost of a step is not known.
+        """
+        if "flops_per_step" not in self.result.attrs:
+            raise ValueError(f"{self.name}: the attribute flops_per_step is not there")
+        steps = np.broadcast_to(self.steps[:, None], (len(self.steps), self.result.sizes["member"]))
+        if "steps_taken" in self.result:
+            taken = self.result["steps_taken"].transpose("sample", "member").values
+            steps = np.stack([np.minimum(taken, step).mean(axis=0) for step in self.steps])
+        each = steps * self.result.attrs["flops_per_step"] + self.result.attrs["flops_outside"]
+        return each.cumsum(axis=1)[:, self.counts - 1]
+
+    def table(self) -> xr.DataArray:
+        """Share of right answers, [selector, at_step, votes]; the last selector is the oracle, any right answer."""
+        shares = [self.right(selector).mean(axis=0) for selector in self.selectors] + [self.oracle.mean(axis=0)]
+        return xr.DataArray(
+            np.stack(shares),
+            dims=("selector", "at_step", "votes"),
+            coords={"selector": [*self.selectors, "oracle"], "at_step": self.steps, "votes": self.counts},
+            name=self.name,
+            attrs={"long_name": "right answers", "units": "1"},
+        )
