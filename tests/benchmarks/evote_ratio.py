@@ -19,7 +19,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     given = arguments.parse_args()
     boards, few, many = given.boards, min(12, given.boards), min(128, given.boards)
-    asked = {"votes": VOTES, "by": "energy_last"}
+    asked = {"votes": VOTES, "by": "pseudo_energy_last"}
     alone = asked | {"batch_size": VOTES}
     together = asked | {"batch_size": BATCH, "early_stop": {"compare": 0}}
     for way, limit in ((alone, 1), (together, many)):
