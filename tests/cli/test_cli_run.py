@@ -86,6 +86,27 @@ def test_a_run_that_is_killed_again_and_again_ends_the_same(oscillo: Command, tr
     assert same_results(oscillo.folder / run, trained[0])
 
 
+def test_a_killed_evaluation_goes_on_behind_its_last_block(oscillo: Command, trained_copy: str) -> None:
+    changes = ("task.evaluations.1.votes=30", "task.evaluations.1.batch_size=8")
+    whole = oscillo("evaluate", trained_copy, *changes, "--only", "longer")
+    started = oscillo.start("evaluate", trained_copy, *changes, "--only", "longer")
+    parts = lambda: list(oscillo.folder.glob("runs/small/*/evaluating/longer/*.npz"))  # noqa: E731
+    started.wait_for(lambda: len(parts()) >= 2)
+    started.send(signal.SIGKILL)
+    assert started.end().code == SIGKILLED
+    kept = {part: part.stat().st_mtime_ns for part in parts()}
+    run = next(iter(kept)).parents[2]
+    again = oscillo.start("resume", str(run))
+    again.wait_for(lambda: len(parts()) > len(kept) or not again.process.is_alive())
+    assert {part: part.stat().st_mtime_ns for part in parts() if part in kept} == kept  # nothing is done twice
+    assert again.end().code == 0
+    assert same_results(run, oscillo.folder / whole.last_line) and not (run / "evaluating" / "longer").exists()
+    results = [
+        library.open_run(path).data["result/longer"].to_dataset() for path in (run, oscillo.folder / whole.last_line)
+    ]
+    assert results[0].identical(results[1])
+
+
 def test_a_trained_run_is_evaluated_with_other_steps_and_other_boards(oscillo: Command, trained_copy: str) -> None:
     (oscillo.folder / "mine.csv").write_text(
         "puzzle,solution\n1.........4.....,\n0234341221434321,1234341221434321\n1204341221434321,1234341221434321\n"
