@@ -238,3 +238,17 @@ def test_blocks_are_counted_like_oscillators(tmp_path):
         with torch.no_grad():
             known = task.results(batch, model(batch["puzzle"], steps=step))
         np.testing.assert_array_equal(results["prediction_at"].sel(at_step=step), known["prediction"])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_a_gpu_finds_the_same_answers(voted, tmp_path):
+    stop = {"every": 2, "patience": 4, "threshold": 0.15, "compare": 9}
+    changes = with_evaluations(
+        {"votes": MEMBERS, "by": "energy_sum"}, {"votes": MEMBERS, "early_stop": stop}, training__steps=0, device="cuda"
+    )
+    run = run_small(tmp_path, training__start=str(voted.path / "weights.safetensors"), **changes)
+    for name in ("e0", "e1"):
+        ours, theirs = results_of(run, name), results_of(voted, name)
+        np.testing.assert_array_equal(ours["member_correct"], theirs["member_correct"])
+        np.testing.assert_allclose(ours["member_confidence"], theirs["member_confidence"], atol=1e-3)
