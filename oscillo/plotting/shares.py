@@ -62,7 +62,7 @@ class ReferenceLine:
         labels = {}
         for share, members in lines.items():
             axes.axhline(share, color=SHADE, linestyle=(0, (4, 2)), linewidth=1.1, zorder=2)
-            whose = f" ({', '.join(members)})" if len(names) > 1 else ""
+            whose = f" ({', '.join(members)})" if len(lines) > 1 else ""
             labels[f"{self.label} {percent(share)}{whose}"] = (share, SHADE)
         if labelled:
             side_labels(axes, labels, x=axes.get_xlim()[0] * 1.03, place="above")
