@@ -41,6 +41,9 @@ def furnished(folder: Path) -> Path:
     """A folder that looks like a checkout to whoever types the documentation's commands into it."""
     (folder / "specs").mkdir()
     (folder / "specs/sudoku_4x4.yaml").write_text(QUICK.format(spec=ROOT / "specs/sudoku_4x4.yaml"))
+    for spec in (ROOT / "specs").glob("*.yaml"):
+        if not (folder / "specs" / spec.name).exists():
+            (folder / "specs" / spec.name).symlink_to(spec)
     (folder / "docs").symlink_to(ROOT / "docs")
     return folder
 
