@@ -78,11 +78,11 @@ class RunSpec(Spec):
         return found or self._evaluation_problems(sites)
 
     def _evaluation_problems(self, sites: tuple[int, ...]) -> list[SpecProblem]:
-        """Votes and early stops that the network or the task cannot serve."""
+        """Steps, votes and early stops that the network or the task cannot serve."""
         asked = [
             (number, evaluation)
             for number, evaluation in enumerate(self.task.evaluation_specs)
-            if evaluation.votes > 1 or evaluation.early_stop is not None
+            if evaluation.votes > 1 or evaluation.early_stop is not None or evaluation.steps is not None
         ]
         if not asked:
             return []

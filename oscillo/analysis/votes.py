@@ -79,8 +79,13 @@ class Votes:
         return np.take_along_axis(self.member_right, self.chosen(selector), axis=2)
 
     @property
-    def best(self) -> str:
-        """The selector with the most right answers of all members after the last step."""
+    def main(self) -> str:
+        """The selector that the evaluation declares (attribute `by`).
+
+        Where none is declared, the one with the most right answers of all members after the last step.
+        """
+        if (declared := self.result.attrs.get("by")) in self.selectors:
+            return str(declared)
         return max(self.selectors, key=lambda selector: self.right(selector)[:, -1, -1].sum())
 
     def member_values(self, name: str) -> np.ndarray:

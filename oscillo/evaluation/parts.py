@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,8 @@ class Parts:
     def remove(self) -> None:
         """Forget all of them: the evaluation is in the store."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):  # parts of another evaluation are still in it
+            self.folder.parent.rmdir()
 
     def _path(self, first: int) -> Path:
         return self.folder / f"{first:09d}.npz"

@@ -68,7 +68,7 @@ def compute_figure(
     panels = figure.subplots(rows, columns, squeeze=False)
     findings = []
     for axes, votes in zip(panels.flat, all_votes, strict=False):
-        findings.append(_draw(axes, votes, selector or votes.best, reference))
+        findings.append(_draw(axes, votes, selector or votes.main, reference))
     for axes in panels.flat[len(all_votes) :]:
         axes.set_axis_off()
     for row in panels:

@@ -192,7 +192,7 @@ def _finding(scores: Sequence[_Score], aucs: Mapping[str, Mapping[str, float]], 
     if parts:
         return f"Of two answers to one sample, the right one has {', and '.join(parts)} of the pairs"
     shares = [
-        f"{percent(votes.right(votes.best)[:, -1, -1].mean())} ({votes.name}, {SELECTORS[votes.best][0]})"
+        f"{percent(votes.right(votes.main)[:, -1, -1].mean())} ({votes.name}, {SELECTORS[votes.main][0]})"
         for votes in all_votes
     ]
     return f"Right answers after all votes: {', '.join(shares)}"

@@ -101,9 +101,9 @@ def _finding(all_votes: list[Votes]) -> str:
     """What all votes bring over one, with the selector that is right most often."""
     lines = []
     for votes in all_votes:
-        alone, best = votes.member_right[:, -1, 0].mean(), votes.right(votes.best)[:, -1, -1].mean()
+        alone, best = votes.member_right[:, -1, 0].mean(), votes.right(votes.main)[:, -1, -1].mean()
         lines.append(
             f"{votes.name}: {percent(alone)} right with one vote, {percent(best)} with {votes.counts[-1]} "
-            f"by {SELECTORS[votes.best][0]} (oracle {percent(votes.oracle[:, -1, -1].mean())})"
+            f"by {SELECTORS[votes.main][0]} (oracle {percent(votes.oracle[:, -1, -1].mean())})"
         )
     return "\n".join(lines)

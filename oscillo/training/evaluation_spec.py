@@ -99,8 +99,18 @@ class EvaluationSpec(Spec):
             results: names of what the task finds out about each sample.
         """
         found, several = [], self.votes > 1
+        if self.steps is not None and self.steps > 1 and network.layers[network.iterated].steps <= 1:
+            text = "no layer of this network is declared with more than one step, so there are none to take more of"
+            found.append(("steps", text))
+        last = network.steps_of(self.steps)[network.iterated]
+        if self.early_stop is not None and self.early_stop.every >= last > 1:
+            text = (
+                f"it looks after every {self.early_stop.every} steps, and there are only {last}: none would stop early"
+            )
+            found.append(("early_stop", text))
         if several and not network.draws_states:
-            text = f"nothing is drawn in this network: all {self.votes} initial states would be the same one"
+            same = f"all {self.votes} initial states would be the same one; leave `votes` out"
+            text = f"nothing is drawn in this network: {same}"
             found.append(("votes", text))
         if several and "energy" in self.by and not network.layers[network.iterated].measures_energy:
             text = f"`{self.by}` compares energies, and a block has none; take `confidence` or `majority`"

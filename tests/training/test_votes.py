@@ -203,6 +203,8 @@ DRAWN = small()["network"]["layers"][0]
         ({"by": "energy_sum", "early_stop": {}}, [DRAWN], "take `by: energy_last` or another"),
         ({"early_stop": {"every": 3, "patience": 4}}, [DRAWN], "patience = 4 is not a multiple of every = 3"),
         ({"votes": 3, "by": "lowest"}, [DRAWN], "by"),
+        ({"early_stop": {"every": 12, "patience": 12}}, [DRAWN], "looks after every 12 steps, and there are only 12"),
+        ({}, [{**BLOCK, "steps": 1}], "no layer of this network is declared with more than one step"),
     ],
 )
 def test_what_cannot_work_is_refused_with_its_place(evaluation, layers, message):
