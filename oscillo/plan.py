@@ -186,7 +186,8 @@ def _kept(spec: RunSpec, steps: int, *, compiled: bool, recompute_every: int = 0
 
     batch = task.example(samples)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
-        losses, _ = task.loss(model, batch, Draws(spec.seed, batch["index"]), unrolling=Unrolling(0, recompute_every))
+        way = Unrolling(0, recompute_every, spec.training.path_noise)
+        losses, _ = task.loss(model, batch, Draws(spec.seed, batch["index"]), unrolling=way)
     # The graph, and with it everything kept, must live until here: freed storage would be counted twice.
     assert losses.grad_fn is not None
     return sum(kept.values()) / samples

@@ -17,6 +17,9 @@ Measures = dict[str, Tensor]
 Observer = Callable[[int, State, Measures], None]
 """Called with the step number 0 .. T, the state at that step, and what was measured there."""
 
+Noise = Callable[[int], State]
+"""Gives what disturbs the state at the end of a step, by the number of the step."""
+
 
 class Unrolling(NamedTuple):
     """How a trajectory is taken for the backward pass."""
@@ -27,10 +30,13 @@ class Unrolling(NamedTuple):
     recompute_every: int = 0
     """When positive, only every such state is kept for the backward pass and the steps between are computed again
     there (Chen et al. 2016): less memory, one more forward pass."""
+    path_noise: float = 0.0
+    """Standard deviation of the normal numbers that are added to the state after every step, before it goes back to
+    where states live: a network that is trained so learns to come back to its way."""
 
 
 PLAIN = Unrolling()
-"""No lead-in, and every state is kept."""
+"""No lead-in, every state is kept, and nothing is added."""
 
 
 class Stepping(Protocol):
@@ -49,7 +55,7 @@ class Stepping(Protocol):
 
 def advance(
     layer: Stepping, state: State, stimulus: Tensor, *, steps: int, dt: Tensor,
-    observe: Observer | None = None, unrolling: Unrolling = PLAIN,
+    observe: Observer | None = None, unrolling: Unrolling = PLAIN, noise: Noise | None = None,
 ) -> State:  # fmt: skip
     """Take `steps` steps, from t = 0 or from the end of the lead-in, and return the last state.
 
@@ -61,36 +67,40 @@ def advance(
         dt: step size, a scalar or [sample, 1, ...].
         observe: told the states and measures of the steps from the first to the last, in order.
         unrolling: lead-in and gradient checkpointing.
+        noise: what disturbs the states, lead-in included; it has to give the same for the same step.
     """
     first, end = unrolling.lead_in, unrolling.lead_in + steps
     if first:
         with torch.no_grad():
-            state = plain_steps(layer, state, stimulus, dt, range(first))
+            state = plain_steps(layer, state, stimulus, dt, range(first), noise)
     if observe is not None:
-        state = observed_steps(layer, state, stimulus, dt, range(first, end), observe)
+        state = observed_steps(layer, state, stimulus, dt, range(first, end), observe, noise)
         observe(end, state, layer.measure(state, stimulus, end * dt))
         return state
     if not (unrolling.recompute_every and torch.is_grad_enabled()):
-        return plain_steps(layer, state, stimulus, dt, range(first, end))
+        return plain_steps(layer, state, stimulus, dt, range(first, end), noise)
     for k in range(first, end, unrolling.recompute_every):
         segment = range(k, min(k + unrolling.recompute_every, end))
-        state = checkpoint(plain_steps, layer, state, stimulus, dt, segment, use_reentrant=False)  # pyright: ignore[reportAssignmentType]
+        state = checkpoint(plain_steps, layer, state, stimulus, dt, segment, noise, use_reentrant=False)  # pyright: ignore[reportAssignmentType]
     return state
 
 
 def observed_steps(
-    layer: Stepping, state: State, stimulus: Tensor, dt: Tensor, steps: range, observe: Observer
-) -> State:
+    layer: Stepping, state: State, stimulus: Tensor, dt: Tensor, steps: range, observe: Observer,
+    noise: Noise | None = None,
+) -> State:  # fmt: skip
     """Take some steps in a row and tell every state they start from, with its measures; the last state is returned."""
     for k in steps:
-        following, measures = layer(state, stimulus, k * dt, dt, measure=True)
+        following, measures = layer(state, stimulus, k * dt, dt, noise and noise(k), measure=True)
         observe(k, state, measures)
         state = following
     return state
 
 
-def plain_steps(layer: Stepping, state: State, stimulus: Tensor, dt: Tensor, steps: range) -> State:
+def plain_steps(
+    layer: Stepping, state: State, stimulus: Tensor, dt: Tensor, steps: range, noise: Noise | None = None
+) -> State:
     """Take some steps in a row and return the last state."""
     for k in steps:
-        state, _ = layer(state, stimulus, k * dt, dt)
+        state, _ = layer(state, stimulus, k * dt, dt, noise and noise(k))
     return state

@@ -80,7 +80,8 @@ class BlockLayer(Layer):
     ) -> tuple[State, Measures]:
         """One application of the block; a block has no energy, so there is nothing to measure."""
         h = self.block(join(state["x"]), join(stimulus))
-        return {"x": self.shape.split(h)}, {}
+        after = self.shape.split(h)
+        return {"x": after if noise is None else after + noise["x"]}, {}
 
     def measure(self, state: State, stimulus: Tensor, t: Tensor) -> Measures:
         """Nothing: a block has no energy."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from oscillo.draws import Draws
-from oscillo.integrators.loop import PLAIN, Measures, Unrolling, advance
+from oscillo.integrators.loop import PLAIN, Measures, Noise, Unrolling, advance
 from oscillo.layout import State, StateShape
 from oscillo.network.block_layer import BlockLayerSpec
 from oscillo.network.layer import Layer, LayerSpec, Problem
@@ -20,6 +20,9 @@ from oscillo.spec import OneOf, Spec
 
 NetworkObserver = Callable[[int, int, State, Measures], None]
 """Called with the layer's number, the step number 0 .. T, the state at that step, and its measures."""
+
+PATH_NOISE = 1 << 8
+"""What the draws of disturbed states are for, with the number of the layer; those of its steps lie between."""
 
 
 class NetworkSpec(Spec):
@@ -169,8 +172,8 @@ class Network(nn.Module):
             steps: steps to take in place of the declared ones, for all layers or one by one.
             draws: key of the random initial states; left out, seed 0 and the position in the batch.
             observe: told every state and its measures; see `oscillo.integrators.loop`.
-            unrolling: lead-in of every layer that is declared with more than one step, and gradient checkpointing;
-                with it readouts are computed again as well.
+            unrolling: lead-in and path noise of every layer that is declared with more than one step, and gradient
+                checkpointing; with it readouts are computed again as well.
 
         Raises:
             TypeError: when features are no tensor.
@@ -229,8 +232,7 @@ class Network(nn.Module):
         """First state of a layer, and its stimulus."""
         layer = self.layers[number]
         stimulus = layer.stimulus_of(features)
-        draws = way.draws or Draws(0, torch.arange(len(features), device=features.device))
-        x = self._first_state(layer, number, stimulus, states, initial, draws)
+        x = self._first_state(layer, number, stimulus, states, initial, _draws(way, features))
         return layer.initial_state(x), stimulus
 
     def _through(self, number: int, features: Tensor, states: list[State], initial: Tensor | None, way: Way) -> Tensor:
@@ -238,9 +240,10 @@ class Network(nn.Module):
         layer, unrolling = self.layers[number], way.unrolling
         state, stimulus = self._enter(number, features, states, initial, way)
         watch = None if way.observe is None else _of_layer(way.observe, number)
-        own = unrolling if layer.steps > 1 else unrolling._replace(lead_in=0)
+        own = unrolling if layer.steps > 1 else unrolling._replace(lead_in=0, path_noise=0.0)
+        noise = _path_noise(own.path_noise, _draws(way, features), number, state) if own.path_noise else None
         state = advance(
-            layer, state, stimulus, steps=way.steps[number], dt=layer.dt, observe=watch, unrolling=own
+            layer, state, stimulus, steps=way.steps[number], dt=layer.dt, observe=watch, unrolling=own, noise=noise
         )  # fmt: skip
         states.append(state)
         return _recomputed(layer.readout, state["x"]) if unrolling.recompute_every else layer.readout(state["x"])
@@ -273,6 +276,21 @@ class Network(nn.Module):
 def _recomputed(readout: nn.Module, x: Tensor) -> Tensor:
     """The readout, of whose intermediate results none is kept for the backward pass."""
     return checkpoint(readout, x, use_reentrant=False)  # pyright: ignore[reportReturnType]
+
+
+def _draws(way: Way, features: Tensor) -> Draws:
+    """Who draws: as declared, or seed 0 and the position in the batch."""
+    return way.draws or Draws(0, torch.arange(len(features), device=features.device))
+
+
+def _path_noise(scale: float, draws: Draws, number: int, state: State) -> Noise:
+    """What disturbs the states of a layer; the same for the same step, so that steps can be computed again."""
+    shape, dtype = tuple(state["x"].shape[1:]), state["x"].dtype
+
+    def noise(k: int) -> State:
+        return {"x": (scale * draws.normal(shape, purpose=(PATH_NOISE + number << 16) + k)).to(dtype)}
+
+    return noise
 
 
 def _of_layer(observe: NetworkObserver, number: int) -> Callable[[int, State, Measures], None]:

@@ -130,6 +130,8 @@ class OscillatorLayer(Layer):
         x = state["x"]
         start = self.oscillators.evaluate(x, stimulus, t) if measure or self.integrator.evaluates_at_start else None
         after = self.integrator(self.oscillators, x, stimulus, t, dt, start)
+        if noise is not None:
+            after = self.oscillators.manifold.retract(after + noise["x"])
         measures = self._measures(x, stimulus, start.y) if measure and start is not None else {}
         return {"x": after}, measures
 

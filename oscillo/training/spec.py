@@ -120,6 +120,12 @@ class TrainingSpec(Spec):
         description="At most so many steps are taken before the declared ones, without gradient, and a number is "
         "drawn for each batch: the network learns to go on from where it stands, and bears more steps at test time.",
     )
+    path_noise: float = Field(
+        default=0.0,
+        ge=0,
+        description="Standard deviation of the normal numbers added to the state after every step of training, in the "
+        "lead-in as well, before it goes back to the manifold: the network learns to come back to its way.",
+    )
     recompute_every: int = Field(
         default=0,
         ge=0,

@@ -165,9 +165,11 @@ class Trainer:
         return value
 
     def _unrolling(self) -> Unrolling:
-        """With the lead-in of this step's batch, drawn like everything else by seed and step."""
+        """How the steps of this batch are taken, with a lead-in drawn like everything else by seed and step."""
         uniform = Draws(self.seed, torch.zeros(1, dtype=torch.int64), step=self.step).uniform((), purpose=LEAD_IN)
-        return Unrolling(int(uniform * (self.spec.lead_in + 1)), self.spec.recompute_every)
+        return Unrolling(
+            int(uniform * (self.spec.lead_in + 1)), self.spec.recompute_every, self.spec.path_noise
+        )  # fmt: skip
 
     def _clip(self) -> Tensor:
         most = self.spec.clip_norm or float("inf")

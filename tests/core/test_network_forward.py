@@ -153,15 +153,16 @@ def test_the_observer_sees_every_state_and_its_energy(integrator: str) -> None:
     assert (energies.diff(dim=0) < 0).all()
 
 
+@pytest.mark.parametrize("path_noise", [0.0, 0.2])
 @pytest.mark.parametrize("every", [1, 2, 4, 10])
-def test_recomputing_steps_gives_the_same_gradients(every: int) -> None:
+def test_recomputing_steps_gives_the_same_gradients(every: int, path_noise: float) -> None:
     block = {"kind": "block", "channels": 16, "steps": 3, "block": {"kind": "self_attention", "heads": 2}}
     learned = {"kind": "projected_euler", "steps": 5, "step_size": 0.2, "learn_step_size": True}
     net = network(layer(integrator=learned), block, layer(integrator={"kind": "geodesic_euler", "steps": 4}))
 
     def gradients(recompute_every: int) -> list[Tensor]:
         features = arriving().requires_grad_()
-        out = net(features, unrolling=Unrolling(recompute_every=recompute_every)).features
+        out = net(features, unrolling=Unrolling(0, recompute_every, path_noise)).features
         leaves = [features, *(p for p in net.parameters() if p.requires_grad)]
         return [out, *torch.autograd.grad(out.square().sum(), leaves)]
 
@@ -183,6 +184,33 @@ def test_a_lead_in_takes_steps_that_leave_no_gradient(every: int) -> None:
     short = torch.autograd.grad(net(features, reached).features.square().sum(), weights)
     for one, other in zip(torch.autograd.grad(behind.features.square().sum(), weights), short, strict=True):
         assert_close(one, other)
+
+
+def test_path_noise_depends_on_the_sample_and_the_step_and_not_on_the_batch() -> None:
+    once = {"kind": "block", "channels": 16, "steps": 1, "block": {"kind": "self_attention", "heads": 2}}
+    block = {"kind": "block", "channels": 16, "steps": 2, "block": {"kind": "self_attention", "heads": 2}}
+    net, features = network(layer(), once, block), arriving()
+    index = torch.tensor([7, 3])
+    told = lambda draws, some: net(features[some], draws=draws, unrolling=Unrolling(2, 0, 0.1))  # noqa: E731
+    both = told(Draws(5, index, step=4), slice(None))
+    assert_close(told(Draws(5, index[1:], step=4), slice(1, None)).features, both.features[1:])
+    assert torch.equal(told(Draws(5, index, step=4), slice(None)).features, both.features)
+    for other in (Draws(5, index, step=5), Draws(6, index, step=4), Draws(5, index + 1, step=4)):
+        assert not torch.allclose(told(other, slice(None)).features, both.features)
+
+
+def test_path_noise_disturbs_every_step_by_its_standard_deviation() -> None:
+    """Oscillators that feel nothing and do not turn wander over the sphere by the noise alone."""
+    still = layer(frequency={"kind": "none"}, integrator={"kind": "projected_euler", "steps": 5, "step_size": 1e-9})
+    net, watch = network(still), Watch()
+    features = numbers(200, *SITES, 16).float()
+    net(features, observe=watch, unrolling=Unrolling(0, 0, 0.01))
+    states = torch.stack([state["x"] for _, _, state, _ in watch.told])
+    assert_close(states.norm(dim=-2), torch.ones_like(states.norm(dim=-2)))
+    moves = states.diff(dim=0)  # tangent to the sphere in R^4: three components of the noise
+    assert moves.square().sum(-2).mean().item() == pytest.approx(3 * 0.01**2, rel=0.02)
+    cosines = (moves[0] * moves[1]).sum(-2).mean() / moves.square().sum(-2).mean()
+    assert abs(cosines.item()) < 0.02  # fresh numbers at each step
 
 
 def test_recomputing_keeps_fewer_tensors() -> None:

@@ -27,6 +27,7 @@ VARIANTS = {
         "training__schedule": {"kind": "cosine", "warmup_steps": 3, "hold": 0.2},
         "training__recompute_every": 2,
         "training__lead_in": 3,
+        "training__path_noise": 0.1,
         "training__steps": None,
         "training__epochs": 2,
     },
