@@ -253,7 +253,7 @@ class _Execution:
             _copy_whole(trained, self.weights)
         results = self._evaluate(model)
         self._draw()
-        show_results(results)
+        show_results(self.spec.task.evaluation_specs, results)
 
     def _train(self, model: nn.Module) -> None:
         spec, saved, checkpoints = self.spec.training, self.ready.saved, self.checkpoints
@@ -268,7 +268,8 @@ class _Execution:
             if saved is not None:
                 trainer.load_state_dict(saved)
                 report(f"going on after {trainer.step} optimiser steps")
-            trainer.run(self.task.training_data())
+            if spec.trains:
+                trainer.run(self.task.training_data())
         final = trainer.ema.average if trainer.ema else model.state_dict()
         parts = {"network": self.spec.network, "task": self.spec.task}
         facts = {name: part.model_dump_json() for name, part in parts.items()} | {"spec_sha256": self.spec_sha256}

@@ -9,12 +9,14 @@ from torch import Tensor, nn
 
 from oscillo.draws import Draws
 from oscillo.evaluation import EvaluationRecording
-from oscillo.evaluation.operations import operations
+from oscillo.evaluation.memory import block_bytes
+from oscillo.evaluation.operations import Operations, operations
 from oscillo.layout import StateShape
 from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec, Unrolling
 from oscillo.recording import bytes_expected
 from oscillo.runspec import RunSpec
 from oscillo.training import total_steps
+from oscillo.training.evaluation_spec import EvaluationSpec
 from oscillo.training.hardware import choose_device, missing_for_compiling
 
 _PROCESS_BYTES = 450 * 2**20
@@ -49,6 +51,23 @@ class LayerPlan:
 
 
 @dataclass(frozen=True)
+class EvaluationPlan:
+    """What one evaluation is."""
+
+    name: str
+    samples: int
+    """How many samples; 0 where their file is not there."""
+    votes: int
+    """Initial states of each."""
+    steps: int
+    """Steps of the layer whose steps are counted."""
+    flops: float
+    """Floating-point operations of the whole evaluation, when no sample stops early."""
+    memory: int
+    """Bytes of the trajectories that are held at once."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run will take. Bytes are predictions, meant to be within 20 % of what is then used."""
 
@@ -65,6 +84,7 @@ class Plan:
     """Peak resident bytes of the training process on a CPU, or peak allocated bytes on a GPU."""
     kept: int
     """The part of it that is kept from the forward pass for the backward pass."""
+    evaluations: list[EvaluationPlan]
     recording: int
     """Bytes the evaluations write into the store."""
     device: str
@@ -83,13 +103,19 @@ class Plan:
             *rows,
             f"parameters            {self.parameters:,} trained",
             f"operations            {_count(self.step_flops)}FLOP per step and sample, forward",
-            f"                      {_count(self.training_flops)}FLOP per optimiser step",
-            f"optimiser steps       {self.optimizer_steps:,}",
-            f"memory for training   {_bytes(self.memory)}, of which {_bytes(self.kept)} kept for the backward pass",
+            *(self._training_lines() if self.optimizer_steps else ["training              none"]),
+            *(_evaluation_line(evaluation) for evaluation in self.evaluations),
             f"recording             {_bytes(self.recording)} in data.zarr",
             *self.notes,
         ]
         return "\n".join(lines)
+
+    def _training_lines(self) -> list[str]:
+        return [
+            f"                      {_count(self.training_flops)}FLOP per optimiser step",
+            f"optimiser steps       {self.optimizer_steps:,}",
+            f"memory for training   {_bytes(self.memory)}, of which {_bytes(self.kept)} kept for the backward pass",
+        ]
 
 
 def make_plan(spec: RunSpec) -> Plan:
@@ -125,22 +151,36 @@ def make_plan(spec: RunSpec) -> Plan:
     return Plan(
         spec.name, layers, sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         counted.step, 3 * forward * batch, total_steps(spec.training, spec.task.training_samples or 0),
-        _memory(spec, model, kept, working, device, any(compiled)), kept, recording_bytes(spec), str(device), notes,
+        _memory(spec, model, kept, working, device, any(compiled)), kept, _evaluations(spec, counted),
+        recording_bytes(spec), str(device), notes,
     )  # fmt: skip
+
+
+def _evaluations(spec: RunSpec, counted: Operations) -> list[EvaluationPlan]:
+    """What each evaluation takes."""
+    found = []
+    for evaluation, record in declared_recordings(spec):
+        trajectories, steps = record.samples * evaluation.votes, record.schedule.last
+        flops = trajectories * (counted.outside + steps * counted.step)
+        memory = block_bytes(evaluation, record)
+        found.append(EvaluationPlan(evaluation.name, record.samples, evaluation.votes, steps, flops, memory))
+    return found
+
+
+def declared_recordings(spec: RunSpec) -> list[tuple[EvaluationSpec, EvaluationRecording]]:
+    """What each evaluation of a run will have; one whose data are not there is taken to have no samples."""
+    task, network = spec.task.build(spec.network, spec.seed), spec.network.build(spec.sites)
+    return [
+        (evaluation, EvaluationRecording(task, network, evaluation, spec.recording, samples or 0))
+        for evaluation in spec.task.evaluation_specs
+        for samples in [spec.task.evaluation_samples(evaluation)]
+    ]
 
 
 def recording_bytes(spec: RunSpec) -> int:
     """Bytes that the evaluations of a run will write into the store, without those whose data are not there."""
-    task = spec.task.build(spec.network, spec.seed)
-    network = spec.network.build(spec.sites)
-    total = 0
-    for evaluation in spec.task.evaluation_specs:
-        samples = spec.task.evaluation_samples(evaluation)
-        if not samples:
-            continue
-        record = EvaluationRecording(task, network, evaluation, spec.recording, samples)
-        total += sum(bytes_expected(group.declarations) for group in record.groups())
-    return total
+    groups = [group for _, record in declared_recordings(spec) if record.samples for group in record.groups()]
+    return sum(bytes_expected(group.declarations) for group in groups)
 
 
 def kept_bytes(spec: RunSpec, *, compiled: bool) -> tuple[float, float]:
@@ -217,6 +257,13 @@ def _memory(spec: RunSpec, model: nn.Module, kept: int, working: int, device: to
         return used + copies * weights
     own, holes = (_COMPILER_BYTES, 1.0) if compiled else (_PRODUCT_BYTES, _HOLES)
     return _PROCESS_BYTES + own + int(holes * used) + copies * weights
+
+
+def _evaluation_line(evaluation: EvaluationPlan) -> str:
+    votes = f" x {evaluation.votes} votes" if evaluation.votes > 1 else ""
+    size = f"{evaluation.samples:,} samples{votes} x {evaluation.steps:,} steps"
+    cost = f"{_count(evaluation.flops)}FLOP at most, {_bytes(evaluation.memory)} at once"
+    return f"evaluation {evaluation.name:10} {size}: {cost if evaluation.samples else 'not counted'}"
 
 
 def _shape(shape: StateShape) -> str:

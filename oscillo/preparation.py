@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from oscillo.evaluation import EvaluationRecording
 from oscillo.evaluation.memory import free_memory, too_many_votes
 from oscillo.network import Network
+from oscillo.plan import declared_recordings
 from oscillo.recording import RecordingError, RunDirectory, RunDirectoryError
 from oscillo.runspec import LoadedSpec, RunSpec
 from oscillo.spec import SpecError, SpecProblem
@@ -32,16 +32,28 @@ def require(loaded: LoadedSpec, *, trained: bool = False, begun: bool = False) -
         begun: whether there is a checkpoint, so that no weights are needed to start from.
 
     Raises:
-        SpecError: with every file, device or compiler that is missing, each with its place.
+        SpecError: with every file, device or compiler that is missing, and votes that memory cannot hold, each with
+            its place.
     """
     spec = loaded.spec
-    found = [SpecProblem(("task", *place), text) for place, text in spec.task.missing(training=not trained)]
-    found += _refused(("device",), lambda: choose_device(spec.device))
+    training = not trained and spec.training.trains
+    found = [SpecProblem(("task", *place), text) for place, text in spec.task.missing(training=training)]
+    found += _refused(("device",), lambda: choose_device(spec.device)) or _crowded(spec)
     found += _refused(("compile",), lambda: lacking_for_compiling(spec))
     if not trained and not begun:
         found += _refused(("training", "start"), lambda: start_weights(spec))
     if found:
         raise SpecError.at(loaded.document, found)
+
+
+def _crowded(spec: RunSpec) -> list[SpecProblem]:
+    """Votes that do not fit into the memory of the device."""
+    free = free_memory(choose_device(spec.device))
+    return [
+        SpecProblem(("task", "evaluations", number, "votes"), text)
+        for number, (evaluation, record) in enumerate(declared_recordings(spec))
+        if (text := too_many_votes(evaluation, record, free))
+    ]
 
 
 def _refused(place: tuple[str, ...], look: Callable[[], object]) -> list[SpecProblem]:
@@ -69,7 +81,7 @@ class Preparation:
         checkpoints: of a run that goes on.
 
     Raises:
-        SpecError: when the weights to start from do not fit, a batch is larger than the data, or votes than memory.
+        SpecError: when the weights to start from do not fit, or a batch is larger than the data.
         ValueError, OSError: when data, trained weights or a checkpoint cannot be used; the message says why.
     """
 
@@ -91,23 +103,11 @@ class Preparation:
             self._load_start(loaded)
         for line in compile_steps(self.model, self.spec):
             report(line)
-        if weights is not None:
-            self.task.prepare_evaluations(report)
-        else:
+        if weights is None and self.spec.training.trains:
             self.task.prepare(report)
             self._check_batch(loaded)
-        self._check_votes(loaded)
-
-    def _check_votes(self, loaded: LoadedSpec) -> None:
-        """Refuse more initial states of a sample than fit in memory together."""
-        found, network = [], self.model.network
-        for number, evaluation in enumerate(self.spec.task.evaluation_specs):
-            samples = len(self.task.evaluation_data(evaluation))
-            record = EvaluationRecording(self.task, network, evaluation, self.spec.recording, samples)  # pyright: ignore[reportArgumentType]
-            if text := too_many_votes(evaluation, record, free_memory(self.device)):
-                found.append(SpecProblem(("task", "evaluations", number, "votes"), text))
-        if found:
-            raise SpecError.at(loaded.document, found)
+        else:
+            self.task.prepare_evaluations(report)
 
     def _load_start(self, loaded: LoadedSpec) -> None:
         if (start := start_weights(self.spec)) is None:
@@ -119,7 +119,7 @@ class Preparation:
 
     def _check_batch(self, loaded: LoadedSpec) -> None:
         training, samples = self.spec.training, len(self.task.training_data())
-        if (training.steps or training.epochs) and samples < training.batch_size:
+        if samples < training.batch_size:
             text = f"a batch of {training.batch_size}, and there are only {samples} training samples"
             problem = SpecProblem(("training", "batch_size"), text, f"take at most {samples}")
             raise SpecError.at(loaded.document, [problem])

@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from oscillo.training.progress import console
+from oscillo.training.evaluation_spec import EvaluationSpec
+from oscillo.training.progress import console, report
 
 _VOTES = re.compile(r"votes_(\d+)/(\w+)")
 
 _STOPPING = ("steps_taken", "steps_saved", "settled", "changed_by_stopping", "compared")
 
 
-def show_results(results: Mapping[str, Mapping[str, float]]) -> None:
+def show_results(evaluations: Sequence[EvaluationSpec], results: Mapping[str, Mapping[str, float]]) -> None:
     """Print the main metrics of all evaluations, one row each, and what votes and early stop have brought."""
     if not results:
         return
-    plain = lambda found: {key: value for key, value in found.items() if key not in _STOPPING}  # noqa: E731
+    plain = lambda found: {key: value for key, value in found.items() if key not in (*_STOPPING, "pairs")}  # noqa: E731
     _show("results", "evaluation", {name: plain(found) for name, found in results.items()})
     stopping = {name: {key: found[key] for key in _STOPPING if key in found} for name, found in results.items()}
     _show("early stop", "evaluation", {name: found for name, found in stopping.items() if found})
-    for name, found in results.items():
-        _show(f"{name}: right, by the number of votes and who chooses", "votes", _by_votes(found))
-        aucs = {key.removeprefix("auc/"): value for key, value in found.items() if key.startswith("auc/")}
-        _show(f"{name}: pairs of a right and a wrong answer told apart", "", {"share": aucs} if aucs else {})
+    for evaluation in evaluations:
+        if evaluation.votes > 1:
+            _show_votes(evaluation, results[evaluation.name])
+
+
+def _show_votes(evaluation: EvaluationSpec, found: Mapping[str, float]) -> None:
+    name, rows = evaluation.name, _by_votes(found)
+    if not rows:
+        what = f"{evaluation.votes} votes by {evaluation.by}"
+        report(f"{name}: {what}; what they are worth is not known, since the task does not say which answers are right")
+        return
+    _show(f"{name}: right, by the number of votes and who chooses (here {evaluation.by})", "votes", rows)
+    aucs = {key.removeprefix("auc/"): value for key, value in found.items() if key.startswith("auc/")}
+    pairs = f"{name}: of {found.get('pairs', 0):,.0f} pairs of a right and a wrong answer to one sample, told apart"
+    _show(pairs, "", {"share": aucs} if aucs else {})
 
 
 def _by_votes(found: Mapping[str, float]) -> dict[str, dict[str, float]]:

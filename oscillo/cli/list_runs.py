@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,7 +52,7 @@ def _row(run: RunDirectory) -> tuple[str, ...]:
         if state == "failed":
             metrics = " ".join(str(record.get("reason", "")).split())
         else:
-            metrics = ", ".join(f"{name} {value:.4g}" for name, value in main_metrics(run).items())
+            metrics = main_metrics(run)
     except RecordingError as error:
         state, started, parent, metrics = "damaged", "", "", str(error)
     size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
@@ -62,17 +63,30 @@ def _bytes(size: int) -> str:
     return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"
 
 
-def main_metrics(run: RunDirectory) -> dict[str, float]:
-    """The accuracies (or, where a task has none, all metrics) of each evaluation; before that the training loss."""
+def main_metrics(run: RunDirectory) -> str:
+    """The accuracies (or, where a task has none, all metrics) of each evaluation, with its steps and votes.
+
+    Before there are any, the training loss.
+    """
     from oscillo.recording import read_metrics
 
     last: dict[str, float] = {}
     for line in read_metrics(run.metrics) if run.metrics.is_file() else ():
         last |= {name: value for name, value in line.items() if isinstance(value, int | float)}
-    found = {
-        name: value
-        for name, value in last.items()
-        if name.count("/") == 1 and not name.startswith(("train/", "validation/"))
-    }
+    evaluations: dict[str, dict[str, float]] = {}
+    for name, value in last.items():
+        evaluation, *rest = name.split("/")
+        if len(rest) == 1 and evaluation not in ("train", "validation"):
+            evaluations.setdefault(evaluation, {})[rest[0]] = value
+    if evaluations:
+        return "; ".join(_told(name, found) for name, found in evaluations.items())
+    return f"train/loss {last['train/loss']:.4g}" if "train/loss" in last else ""
+
+
+def _told(evaluation: str, found: Mapping[str, float]) -> str:
+    """One evaluation: how it was done, and what came out."""
+    known = [(found.get(what), what) for what in ("steps", "votes")]
+    how = ", ".join(f"{number:,.0f} {what}" for number, what in known if number)
     accuracies = {name: value for name, value in found.items() if name.endswith("accuracy")}
-    return accuracies or found or {name: value for name, value in last.items() if name == "train/loss"}
+    numbers = ", ".join(f"{name} {value:.4g}" for name, value in (accuracies or found).items())
+    return f"{evaluation} ({how}): {numbers}" if how else f"{evaluation}: {numbers}"

@@ -1,4 +1,4 @@
-"""Whether the initial states of one sample fit in memory together."""
+"""What an evaluation holds in memory at once, and whether the initial states of one sample fit together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from oscillo.evaluation.procedure import block_samples
 from oscillo.evaluation.recording import MEASURES, EvaluationRecording
 from oscillo.training.evaluation_spec import EvaluationSpec
 
@@ -47,6 +48,17 @@ def trajectory_bytes(record: EvaluationRecording) -> int:
     return 2 * state_bytes(record) + energies + kept
 
 
+def working_bytes(evaluation: EvaluationSpec, record: EvaluationRecording) -> int:
+    """Bytes that a step of one batch of trajectories takes for itself."""
+    return _WORKING * state_bytes(record) * min(evaluation.batch_size, max(1, record.samples) * evaluation.votes)
+
+
+def block_bytes(evaluation: EvaluationSpec, record: EvaluationRecording) -> int:
+    """Bytes that an evaluation holds at once: a block's trajectories, and a step of one batch of them."""
+    trajectories = min(block_samples(evaluation), record.samples) * evaluation.votes
+    return trajectory_bytes(record) * trajectories + working_bytes(evaluation, record)
+
+
 def too_many_votes(evaluation: EvaluationSpec, record: EvaluationRecording, free: int) -> str | None:
     """Say how many votes fit when not even the initial states of one sample do; None when they do.
 
@@ -55,8 +67,7 @@ def too_many_votes(evaluation: EvaluationSpec, record: EvaluationRecording, free
         record: what is kept of it.
         free: bytes that can still be taken.
     """
-    each = trajectory_bytes(record)
-    working = _WORKING * state_bytes(record) * min(evaluation.batch_size, evaluation.votes)
+    each, working = trajectory_bytes(record), working_bytes(evaluation, record)
     wanted = each * evaluation.votes + working
     if wanted <= _SPARE * free:
         return None

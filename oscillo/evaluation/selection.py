@@ -101,7 +101,8 @@ def vote_metrics(
 
     Returns:
         `votes_<K>/<selector>`: share of samples with a right answer; `votes_<K>/oracle`: share with any right answer
-        among the first K, which no selector can pass; `auc/<selector>`: see `oscillo.analysis.pair_auc`.
+        among the first K, which no selector can pass; `pairs`: how many pairs of a right and a wrong member of one
+        sample there are; `auc/<selector>`: the share of them that are told apart, see `oscillo.analysis.pair_auc`.
     """
     found = {}
     for number, count in enumerate(votes):
@@ -109,6 +110,7 @@ def vote_metrics(
             picked = np.take_along_axis(right, members[:, number : number + 1], axis=1)
             found[f"votes_{count}/{selector}"] = float(picked.mean())
         found[f"votes_{count}/oracle"] = float(right[:, :count].any(axis=1).mean())
+    found["pairs"] = float((right.sum(axis=1) * (~right).sum(axis=1)).sum())
     for selector, values in scores.items():
         if selector != "majority":
             auc = pair_auc(values, right, lower_is_right=selector != "confidence")

@@ -66,6 +66,8 @@ def mismatch(errors: list[Mapping[str, Any]]) -> tuple[str, str | None]:
     told = f"takes {' or '.join(wanted)}, not {show(given)}"
     if _MISMATCH["bool"] in wanted and isinstance(given, str) and given.lower() in _TRUTHS:
         return told, f"{show(given)} is a text in YAML 1.2: write `{_TRUTHS[given.lower()]}`"
+    if "a mapping" in wanted and isinstance(given, bool):
+        return told, f"write `{'{}' if given else 'null'}`, {'for the default fields' if given else 'or leave it out'}"
     words = [word for text in wanted for word in re.findall(r"`([^`{]*)`", text)]
     return told, nearest(given, words)
 

@@ -153,6 +153,11 @@ class TrainingSpec(Spec):
             )
         return self
 
+    @property
+    def trains(self) -> bool:
+        """Whether there is an optimiser step to take, and thus any need of training data."""
+        return bool(self.steps or self.epochs)
+
 
 class ObservableSpec(Spec):
     """One quantity that is recorded along the steps of an evaluation."""

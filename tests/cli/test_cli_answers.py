@@ -110,7 +110,8 @@ def test_list_shows_state_metrics_and_size(oscillo: Command, trained: tuple[Path
     assert ended.code == 0 and len(rows) == 3
     columns = re.split(r"  +", rows[0].strip())
     assert columns[:3] == ["small", Path(trained_copy).name, "done"]
-    assert "id/board_accuracy" in columns[4] and "longer/cell_accuracy" in columns[4] and columns[5].endswith("iB")
+    assert re.search(r"id \(\d+ steps\): board_accuracy [\d.]+, .*; longer \(\d+ steps\): board", columns[4])
+    assert columns[5].endswith("iB")
     assert heading.split()[:3] == ["name", "id", "state"]
     columns = re.split(r"  +", rows[1].strip())
     assert columns[1:3] == [Path(failed).name, "failed"] and "not finite at optimiser step 2" in columns[4]

@@ -58,6 +58,7 @@ def test_five_mistakes_give_five_located_messages(write):
         ("layers: 3", "2:9", "layers: takes a list, not 3"),
         ("layers:\n  a: 1", "2:1", "layers: takes a list, not a mapping"),
         ("layers: [3]", "2:10", "layers.0: takes a mapping, not 3"),
+        ("layers: [true]", "2:10", "layers.0: takes a mapping, not true; write `{}`, for the default fields"),
         ("layers: [{}]", "2:10", "layers.0: needs `channels` (integer)"),
         ("layers:\n  - {channels: x}", "3:16", "layers.0.channels: takes an integer, not 'x'"),
         ("layers: [{channels: 1.5}]", "2:21", "layers.0.channels: takes an integer, not 1.5"),

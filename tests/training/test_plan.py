@@ -91,6 +91,19 @@ def test_a_plan_says_what_will_be_there(finished):
         assert part in text
 
 
+def test_a_plan_says_what_evaluations_cost():
+    voted = {"name": "voted", "boards": 300, "givens": [6, 10], "seed": 2, "steps": 12, "votes": 4, "batch_size": 6}
+    plan = make_plan(oscillo.load(small(task__evaluations=[voted], training__steps=0)))
+    (found,) = plan.evaluations
+    step, outside = plan.step_flops, plan.training_flops / (3 * 8) - 3 * plan.step_flops
+    assert (found.name, found.samples, found.votes, found.steps) == ("voted", 300, 4, 12)
+    assert found.flops == 300 * 4 * (12 * step + outside)
+    assert "300 samples x 4 votes x 12 steps: " in plan.to_text() and "memory for training" not in plan.to_text()
+    several = voted | {"votes": 8, "batch_size": 48}
+    more = make_plan(oscillo.load(small(task__evaluations=[several]))).evaluations[0]
+    assert more.memory == pytest.approx(8 * found.memory, rel=0.01)  # eight times the trajectories of a batch
+
+
 def test_a_plan_needs_no_data(monkeypatch):
     def never(*args, **rest):
         raise AssertionError("data were read or generated")

@@ -36,6 +36,14 @@ def test_scratch_depends_on_the_seed_alone(tmp_path):
     assert weights(first) != weights(run_small(tmp_path, training__steps=0, seed=5))
 
 
+def test_training_data_are_not_asked_for_when_nothing_is_trained(tmp_path):
+    elsewhere = {"task__train": {"source": "nowhere.csv"}}
+    with pytest.raises(oscillo.SpecError, match=r"task\.train\.source.*there is no file or folder nowhere\.csv"):
+        run_small(tmp_path, **elsewhere)
+    same = run_small(tmp_path, training__steps=0, **elsewhere)
+    assert weights(same) == weights(run_small(tmp_path, training__steps=0))
+
+
 def test_a_file_that_is_not_there(tmp_path):
     refused(tmp_path, "nowhere.safetensors", r"there is no file or folder nowhere\.safetensors")
 

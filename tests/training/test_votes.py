@@ -13,6 +13,8 @@ from oscillo.evaluation import procedure
 from oscillo.evaluation.block import Block
 from oscillo.evaluation.selection import choose
 from oscillo.experiment import RunInterrupted
+from oscillo.preparation import require
+from oscillo.runspec import read_spec
 from oscillo.training.weights import load_weights
 
 MEMBERS, STEPS, BOARDS = 5, 12, 14
@@ -219,7 +221,9 @@ def test_votes_that_do_not_fit_are_refused_with_the_number_that_fits(tmp_path, m
     assert not list(tmp_path.iterdir())
     fits = int(str(error.value).split("at most ")[1].split()[0])
     assert 5 < fits < 1000
-    oscillo.load(small(**with_evaluations({"votes": fits})))
+    require(read_spec(small(**with_evaluations({"votes": fits}))))
+    with pytest.raises(oscillo.SpecError):
+        require(read_spec(small(**with_evaluations({"votes": fits + 1}))))
 
 
 def test_blocks_are_counted_like_oscillators(tmp_path):

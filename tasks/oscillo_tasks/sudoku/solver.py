@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from oscillo.draws import Draws
-from oscillo.evaluation.selection import choose, energy_scores, same_answers
-from oscillo.integrators.loop import Measures
-from oscillo.layout import State
-from oscillo.network import NetworkSpec
+from oscillo.evaluation import EvaluationRecording
+from oscillo.evaluation.block import Block, Passage
+from oscillo.evaluation.collect import collect
+from oscillo.evaluation.memory import free_memory, too_many_votes
+from oscillo.network import Network, NetworkSpec
 from oscillo.preparation import weights_of
 from oscillo.recording import RunDirectory
 from oscillo.spec import load_plugins
-from oscillo.training.evaluation_spec import Selector
+from oscillo.training.evaluation_spec import EarlyStopSpec, EvaluationSpec, Selector
 from oscillo_tasks.sudoku.boards import BoardError, check, contradictions, digit_string
-from oscillo_tasks.sudoku.model import SudokuModel
-from oscillo_tasks.sudoku.task import SudokuTaskSpec
+from oscillo_tasks.sudoku.task import BoardData, SudokuTaskSpec
 
 SHIPPED = Path(__file__).parent / "weights" / "sudoku_9x9.safetensors"
 """Weights that come with the project."""
+
+BATCH = 128
+"""Initial states that go through the network together."""
 
 _BOARD_FILES = (".csv", ".csv.gz")
 
@@ -43,9 +46,11 @@ class Answer:
     confidence: float
     """Mean top probability over the blank cells; NaN for a board without any."""
     energy: np.ndarray
-    """Energy of the last layer's oscillators at steps 0 .. T, [step]; empty for a block."""
-    member: int = 0
+    """Energy of the oscillators at steps 0 .. T, [step], in the layer whose steps are counted; empty for a block."""
+    member: int
     """Number of the initial state that led to it, among those that voted."""
+    steps: int
+    """Steps taken from there; fewer than asked for when it stopped early."""
 
     def __str__(self) -> str:
         side = int(len(self.digits) ** 0.5)
@@ -77,13 +82,15 @@ class Solver:
         if task.shape.side != digits:
             raise ValueError(f"{path} holds a network for {digits} digits, and a task with {task.shape.side}")
         self.block = task.shape
-        self.model = SudokuModel(network.build((digits, digits)), digits, rectify=task.rectify)
+        self.task = task.build(network, seed=0)
+        self.model = self.task.model()
         self.model.load_state_dict(weights)
         self.model.eval()
 
     def __call__(
-        self, board: str, *, steps: int | None = None, votes: int = 1, by: Selector = "confidence", seed: int = 0
-    ) -> Answer:
+        self, board: str, *, steps: int | None = None, votes: int = 1, by: Selector = "confidence",
+        early_stop: EarlyStopSpec | Mapping[str, Any] | None = None, seed: int = 0,
+    ) -> Answer:  # fmt: skip
         """Fill a board.
 
         Args:
@@ -93,12 +100,38 @@ class Solver:
                 with hard boards.
             votes: initial states to start from; one of their answers is chosen.
             by: which one: see `by` of an evaluation (`oscillo explain task.sudoku`).
+            early_stop: when an initial state stops before the last step: fields as in a spec, `{}` for what they are
+                by default; left out, all take all steps.
             seed: key of the initial state of the blank cells; another seed is another try.
 
         Raises:
             TypeError: when the board is no text.
-            ValueError: when `steps` or `votes` is no positive integer, or `by` no way to choose.
+            ValueError: when `steps` or `votes` is no positive integer, `by` no way to choose, or the network or the
+                memory not made for what is asked.
             BoardError: when the board is malformed, contradicts itself, or has no or several solutions.
+        """
+        evaluation, record = self._checked(steps, votes, by, early_stop)
+        _check_text(board, self.block.side)
+        boards = check(board, self.block)
+        passage = Passage(self.task, self.model, record.schedule, votes, evaluation.batch_size, seed, "float32", True)
+        block = Block(passage, BoardData(boards).batch(torch.zeros(1, dtype=torch.int64)), recorded=0, compared=0)
+        block.run()
+        found = collect(block, record, by)
+        member = int(found[f"result/chosen_{by}"][0, -1, -1]) if votes > 1 else 0
+        digits = found["result/prediction"][0].reshape(-1)
+        taken, measured = int(block.taken[member]), block.course.measured[record.schedule.iterated]
+        return Answer(
+            digit_string(digits), not contradictions(digits[None], self.block), float(found["result/confidence"][0]),
+            measured["energy"][member, : taken + 1].numpy() if measured else np.empty(0), member, taken,
+        )  # fmt: skip
+
+    def _checked(
+        self, steps: int | None, votes: int, by: Selector, early_stop: EarlyStopSpec | Mapping[str, Any] | None
+    ) -> tuple[EvaluationSpec, EvaluationRecording]:
+        """What is asked for, as the evaluation of one board of which only the end is kept.
+
+        Raises:
+            ValueError: when it makes no sense, here or at all.
         """
         for name, number in (("steps", steps), ("votes", votes)):
             if (number is not None or name == "votes") and (not isinstance(number, int) or number < 1):
@@ -106,45 +139,14 @@ class Solver:
                 raise ValueError(f"{name} is an integer of at least 1{whole}, not {number!r}")
         if by not in get_args(Selector):
             raise ValueError(f"by is one of {', '.join(get_args(Selector))}, not {by!r}")
-        _check_text(board, self.block.side)
-        boards = check(board, self.block)
-        puzzle = torch.from_numpy(boards.puzzles).long().view(1, self.block.side, self.block.side)
-        logits, measured = self._run(puzzle, steps, votes, seed)
-        probability, best = logits.softmax(-1).max(-1)
-        filled = torch.where(puzzle > 0, puzzle, best + 1)
-        confidence = probability[(puzzle == 0).expand_as(probability)].view(votes, -1).mean(1).numpy()
-        chosen = self._choose(by, filled.numpy(), confidence, measured) if votes > 1 else 0
-        digits = filled[chosen].flatten().numpy().astype(np.uint8)
-        energy = measured["energy"][chosen] if measured else np.empty(0)
-        solved = not contradictions(digits[None], self.block)
-        return Answer(digit_string(digits), solved, float(confidence[chosen]), energy, int(chosen))
-
-    def _run(self, puzzle: Tensor, steps: int | None, votes: int, seed: int) -> tuple[Tensor, dict[str, np.ndarray]]:
-        """Logits [member, row, column, digit], and measures [member, step] of the last layer."""
-        collected: dict[str, list[Tensor]] = {}
-        last = len(self.model.network.layers) - 1
-
-        def watch(layer: int, step: int, state: State, measures: Measures) -> None:
-            for name, value in measures.items() if layer == last else ():
-                collected.setdefault(name, []).append(value)
-
-        draws = Draws(seed, torch.zeros(votes, dtype=torch.long), member=torch.arange(votes))
-        with torch.no_grad():
-            logits = self.model(puzzle.expand(votes, -1, -1), draws, steps=steps, observe=watch)
-        return logits, {name: torch.stack(values, dim=1).numpy() for name, values in collected.items()}
-
-    def _choose(self, by: Selector, filled: np.ndarray, confidence: np.ndarray, measured: dict[str, np.ndarray]) -> int:
-        """The member whose answer is taken."""
-        if by == "majority":
-            scores = same_answers(filled[None])[0]
-        elif by == "confidence":
-            scores = confidence
-        elif not measured:
-            raise ValueError(f"`{by}` compares energies, and this network has none; take `confidence` or `majority`")
-        else:
-            steps = measured["energy"].shape[1] - 1
-            scores = energy_scores(measured, [steps], np.full(len(filled), steps), sums=True)[by][:, 0]
-        return int(choose(by, scores[None], [len(filled)])[0, 0])
+        asked = {"steps": steps, "votes": votes, "by": by, "early_stop": early_stop}
+        evaluation = EvaluationSpec.model_validate({"name": "board", "batch_size": min(votes, BATCH), **asked})
+        network: Network = self.model.network  # pyright: ignore[reportAssignmentType]
+        record = EvaluationRecording(self.task, network, evaluation, None, 1)
+        found = [f"{field}: {text}" for field, text in evaluation.problems(network, self.task.arrays())]
+        if found or (crowd := too_many_votes(evaluation, record, free_memory(torch.device("cpu")))):
+            raise ValueError("; ".join(found or [str(crowd)]))
+        return evaluation, record
 
 
 def _check_text(board: str, side: int) -> None:

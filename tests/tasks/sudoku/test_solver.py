@@ -13,8 +13,10 @@ from oscillo_tasks.sudoku.model import SudokuModel
 from oscillo_tasks.sudoku.solver import Solver
 from safetensors.torch import save_file
 
+from oscillo.draws import Draws
 from oscillo.network import NetworkSpec
 from oscillo.recording import RunDirectory, RunDirectoryError
+from oscillo.training.evaluation_spec import Selector
 
 NETWORK = NetworkSpec.model_validate(
     {
@@ -102,21 +104,41 @@ def test_other_files_are_named(weights: Path, tmp_path: Path) -> None:
         Solver(tmp_path / "other.safetensors")
 
 
+def by_hand(weights: Path, members: int, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Digits, confidences and energies [member, step], of the network alone."""
+    model = Solver(weights).model
+    puzzle = torch.tensor([int(digit.replace(".", "0")) for digit in BOARD]).view(1, 4, 4)
+    energies = []
+    with torch.no_grad():
+        draws = Draws(0, torch.zeros(members, dtype=torch.int64), member=torch.arange(members))
+        logits = model(
+            puzzle.expand(members, -1, -1), draws, steps=steps,
+            observe=lambda layer, step, state, measures: energies.append(measures["energy"]),
+        )  # fmt: skip
+    top, best = logits.softmax(-1).max(-1)
+    blank = (puzzle == 0)[0]
+    return torch.where(blank, best + 1, puzzle).numpy(), top[:, blank].mean(1).numpy(), torch.stack(energies, 1).numpy()
+
+
 @pytest.mark.parametrize("by", ["confidence", "energy_last", "energy_sum", "pseudo_energy_sum", "majority"])
-def test_votes_choose_among_initial_states(weights, by):
-    solve = Solver(weights)
-    alone, voted = solve(BOARD, steps=4), solve(BOARD, steps=4, votes=6, by=by)
-    assert alone.member == 0 and 0 <= voted.member < 6
-    puzzle = torch.tensor([[int(digit.replace(".", "0")) for digit in BOARD]]).view(1, 4, 4)
-    energy = solve._run(puzzle, 4, 6, 0)[1]["energy"]
-    members = [(float(course[-1]), float(course.sum())) for course in energy]
-    if by == "energy_last":
-        assert voted.member == min(range(6), key=lambda member: members[member][0])
-    if by == "energy_sum":
-        assert voted.member == min(range(6), key=lambda member: members[member][1])
-    assert voted.energy[-1] == pytest.approx(members[voted.member][0], rel=1e-5)
-    if by == "confidence":
-        assert voted.confidence >= alone.confidence - 1e-6
+def test_votes_choose_among_initial_states(weights: Path, by: Selector) -> None:
+    voted = Solver(weights)(BOARD, steps=4, votes=6, by=by)
+    digits, confidences, energies = by_hand(weights, 6, 4)
+    assert voted.digits == "".join(map(str, digits[voted.member].flatten())) and voted.steps == 4
+    assert voted.confidence == pytest.approx(confidences[voted.member], rel=1e-5)
+    np.testing.assert_allclose(voted.energy, energies[voted.member], rtol=1e-4)
+    expected = {
+        "confidence": confidences.argmax(), "energy_last": energies[:, -1].argmin(),
+        "energy_sum": energies.sum(axis=1).argmin(),
+    }  # fmt: skip
+    assert voted.member == expected.get(by, voted.member)
+
+
+def test_a_board_that_has_settled_stops(weights: Path) -> None:
+    stop = {"every": 2, "patience": 4, "threshold": 100.0}
+    answer = Solver(weights)(BOARD, steps=40, votes=3, early_stop=stop)
+    assert answer.steps < 40 and answer.energy.shape == (answer.steps + 1,) and np.isfinite(answer.energy).all()
+    assert answer.digits == Solver(weights)(BOARD, steps=answer.steps, votes=3).digits
 
 
 def test_votes_that_make_no_sense_are_refused(weights):
@@ -125,3 +147,9 @@ def test_votes_that_make_no_sense_are_refused(weights):
         solve(BOARD, votes=0)
     with pytest.raises(ValueError, match=r"by is one of energy_last, .*, not 'lowest'"):
         solve(BOARD, votes=2, by="lowest")
+    with pytest.raises(ValueError, match="`energy_sum` adds up over the steps"):
+        solve(BOARD, votes=2, by="energy_sum", early_stop={})
+    with pytest.raises(ValueError, match="looks after every 8 steps, and there are only 3"):
+        solve(BOARD, votes=2, early_stop={})
+    with pytest.raises(ValueError, match=r"1000000000 initial states of a sample take .* at most \d+ fit"):
+        solve(BOARD, votes=10**9)
