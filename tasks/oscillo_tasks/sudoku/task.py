@@ -251,13 +251,14 @@ class SudokuTask(Task):
 
     def prepare(self, report: Report) -> None:
         """Generate or read every set of boards that is not there yet."""
-        report("boards:")
         if self._train is None:
+            report("boards to train on:")
             self._train = BoardData(self.spec.train.load(self.spec.shape, report))
         self.prepare_evaluations(report)
 
     def prepare_evaluations(self, report: Report) -> None:
         """Generate or read the boards of the evaluations alone."""
+        report("boards to evaluate on:")
         for evaluation in self.spec.evaluations:
             if evaluation.name not in self._evaluations:
                 self._evaluations[evaluation.name] = BoardData(evaluation.load(self.spec.shape, report))
