@@ -108,8 +108,8 @@ def resume(path: str | os.PathLike[str]) -> Run:
     loaded = _own_spec(directory)
     with directory.locked():
         weights, checkpoints = _trained_weights(directory), _checkpoints(directory, loaded)
-        require(loaded, trained=weights is not None, begun=bool(checkpoints.files()))
         with _refusing(directory.path):
+            require(loaded, trained=weights is not None, begun=bool(checkpoints.files()))
             ready = Preparation(loaded, weights=weights, checkpoints=checkpoints)
         return _execute(directory, ready, checkpoints)
 
@@ -168,8 +168,8 @@ def _checkpoints(directory: RunDirectory, loaded: LoadedSpec) -> Checkpoints:
 
 def _begin(loaded: LoadedSpec, runs: Path, weights: Path | None = None, **facts: Any) -> Run:
     """Make a run when all it needs is there, and execute it; with weights it only evaluates."""
-    require(loaded, trained=weights is not None)
     with locating_failures(loaded.spec, loaded.document), _refusing():
+        require(loaded, trained=weights is not None)
         check_room(runs, recording_bytes(loaded.spec))
         ready = Preparation(loaded, weights=weights)
     directory = _new_directory(loaded, ready.device, runs, **facts)
