@@ -20,6 +20,17 @@ def share_below(first: ArrayLike, second: ArrayLike) -> float:
     return float(1 - (not_above + below).mean() / (2 * second.size))
 
 
+def pair_count(values: ArrayLike, right: ArrayLike) -> int:
+    """How many pairs of a right and a wrong member of one sample there are: what `pair_auc` is a share of.
+
+    Args:
+        values: a number of each member, [sample, member]; one that is not a number is left out.
+        right: whether the member is right, bool [sample, member].
+    """
+    right, known = np.asarray(right, dtype=bool), np.isfinite(np.asarray(values, dtype=float))
+    return int(((right & known).sum(axis=1) * (~right & known).sum(axis=1)).sum())
+
+
 def pair_auc(values: ArrayLike, right: ArrayLike, *, lower_is_right: bool) -> float:
     """How often a number tells the right from the wrong member of the same sample.
 

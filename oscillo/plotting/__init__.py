@@ -8,7 +8,7 @@ from oscillo.plotting.saving import save_figure
 from oscillo.plotting.selection_figure import agreement, selection_figure
 from oscillo.plotting.settling_figure import settling_figure
 from oscillo.plotting.shares import ReferenceLine, draw_shares
-from oscillo.plotting.statistics import duration, percent, weighted_quantiles, wilson_interval
+from oscillo.plotting.statistics import counted, duration, percent, weighted_quantiles, wilson_interval
 from oscillo.plotting.style import (
     FIRST_GROUP,
     INK,
@@ -17,13 +17,14 @@ from oscillo.plotting.style import (
     SeriesStyle,
     doubling_axis,
     headline,
+    log_ticks,
     new_figure,
     percent_axis,
     series_style,
     style,
 )
 from oscillo.plotting.training_figure import Curve, training_figure
-from oscillo.plotting.votes import SELECTORS
+from oscillo.plotting.votes import SELECTORS, first_member, voted
 from oscillo.plotting.votes_figure import votes_figure
 
 __all__ = [
@@ -39,11 +40,14 @@ __all__ = [
     "SeriesStyle",
     "agreement",
     "compute_figure",
+    "counted",
     "doubling_axis",
     "draw_shares",
     "duration",
     "energy_figure",
+    "first_member",
     "headline",
+    "log_ticks",
     "lower_envelope",
     "new_figure",
     "percent",
@@ -58,6 +62,7 @@ __all__ = [
     "spread",
     "style",
     "training_figure",
+    "voted",
     "votes_figure",
     "weighted_quantiles",
     "wilson_interval",

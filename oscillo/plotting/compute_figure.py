@@ -10,12 +10,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
 
 from oscillo.analysis import Votes
+from oscillo.plotting.labels import side_labels
 from oscillo.plotting.shares import ReferenceLine
-from oscillo.plotting.statistics import percent, wilson_interval
-from oscillo.plotting.style import FAINT, PERCENT_TICKS, SHADE, headline, new_figure, series_style, style
+from oscillo.plotting.statistics import counted, percent, wilson_interval
+from oscillo.plotting.style import FAINT, SHADE, headline, log_ticks, new_figure, series_style, style
 from oscillo.plotting.votes import SELECTORS
 
 COLUMNS = 2
@@ -24,7 +25,8 @@ COLUMNS = 2
 _LIGHTEST, _DARKEST = 0.42, 1.0
 """Part of the colour map that the numbers of votes are spread over, from few to many."""
 
-_PERCENTS = tuple(digit * 10.0**power for power in range(-5, 1) for digit in (1, 2, 5))
+SPAN = 10.0
+"""The axis of wrong answers spans at least this factor."""
 
 
 def lower_envelope(cost: np.ndarray, error: np.ndarray) -> np.ndarray:
@@ -77,18 +79,23 @@ def compute_figure(
         "Numbers at the upper ends: votes; points of a curve: steps, each with its 95 % Wilson interval. Grey band: "
         "the least error for the compute. FLOP: multiplications and additions of the mean sample, all votes together."
     )
+    if any(votes.right(selector or votes.main).all(axis=0).any() for votes in all_votes):
+        caption += " What is never wrong stands at 0, below the logarithmic axis."
     headline(figure, "\n".join(findings), caption)
     return figure
 
 
 def _draw(axes: Axes, votes: Votes, selector: str, reference: ReferenceLine | None) -> str:
     """Draw one evaluation, and say what it shows."""
-    right, flops = votes.right(selector), votes.flops
-    wrong, least = (~right).mean(axis=0), 1 / (2 * votes.samples)
-    low, high = wilson_interval((~right).sum(axis=0), np.full(wrong.shape, votes.samples))
-    low = np.maximum(low, least)
-    axes.set(xscale="log", yscale="log", title=f"{votes.name}, {SELECTORS[selector][0]}")
-    shown = np.maximum(wrong, least)
+    wrong, flops = (~votes.right(selector)).mean(axis=0), votes.flops
+    low, high = wilson_interval(votes.samples * wrong, np.full(wrong.shape, votes.samples))
+    shares = [wrong, low[wrong > 0], high]
+    if reference and votes.name in reference.shares:
+        shares.append(np.array([1 - reference.shares[votes.name]]))
+    axes.set_title(f"{votes.name}, {SELECTORS[selector][0]}, {counted(votes.samples, 'sample')}")
+    floor = _error_axis(axes, np.concatenate([part.ravel() for part in shares]), votes.samples)
+    _compute_axis(axes, flops)
+    shown, low = np.maximum(wrong, floor), np.maximum(low, floor)
     best = lower_envelope(flops.ravel(), wrong.ravel())
     axes.plot(
         flops.ravel()[best], shown.ravel()[best], color=FAINT, linewidth=7, solid_capstyle="round", zorder=1,
@@ -97,56 +104,50 @@ def _draw(axes: Axes, votes: Votes, selector: str, reference: ReferenceLine | No
     shades = np.linspace(_LIGHTEST, _DARKEST, len(votes.counts))
     for number, count in enumerate(votes.counts):
         colour, look = to_hex(colormaps["Blues"](shades[number])), series_style(number)
-        course, ends = shown[:, number], np.stack([low[:, number], high[:, number]])
-        axes.vlines(flops[:, number], *ends, color=colour, linewidth=0.8, zorder=2)
+        axes.vlines(flops[:, number], low[:, number], high[:, number], color=colour, linewidth=0.8, alpha=0.5, zorder=2)
         axes.plot(
-            flops[:, number], course, color=colour, marker=look.marker, markersize=4, linewidth=1.2, zorder=3,
-            markerfacecolor=colour if look.filled else "white", label=f"votes {count}",
+            flops[:, number], shown[:, number], color=colour, marker=look.marker, markersize=4, linewidth=1.2,
+            zorder=3, markerfacecolor=colour if look.filled else "white", label=f"votes {count}",
         )  # fmt: skip
-        text = f"{count} vote" if count == 1 else str(count)
         axes.annotate(
-            text, (flops[0, number], high[0, number]), xytext=(0, 4), textcoords="offset points", ha="center",
-            fontsize=8, color=colour if number else SHADE,
+            counted(count, "vote") if count == 1 else str(count), (flops[0, number], high[0, number]), xytext=(0, 4),
+            textcoords="offset points", ha="center", fontsize=8, color=colour if number else SHADE,
         )  # fmt: skip
-    _axes_of(axes, float(low.min()), float(shown.max()))
-    if wrong.min() == 0:
-        _draw_none_wrong(axes, least, votes.samples)
     if reference and votes.name in reference.shares:
-        _draw_reference(axes, reference, votes.name, least)
-    axes.set_xlabel("compute per sample")
+        _draw_reference(axes, reference, votes.name, floor)
     return _finding(votes, flops, wrong)
 
 
-def _axes_of(axes: Axes, low: float, high: float) -> None:
-    """Limits and ticks for shares from the lowest to the highest, with room for the names above them."""
-    low, high = min(low, high / 2), max(high, 0.7)
+def _error_axis(axes: Axes, shares: np.ndarray, samples: int) -> float:
+    """Make the y axis logarithmic for some shares, with room for names above them, and return where 0 is drawn."""
+    # No share but 0 lies below that of a single sample.
+    least = 1 / samples
+    high = max(shares.max(), least)
+    floor = min(least / 2, high / SPAN) if (shares == 0).any() else 0.0
+    low = floor or min(shares.min(), high / SPAN)
     margin = (high / low) ** 0.08
-    axes.set_ylim(low / margin, high * margin)
-    axes.yaxis.set_major_locator(FixedLocator([tick for tick in _PERCENTS if low / margin < tick <= 1]))
+    axes.set(yscale="log", ylim=(low / margin, high * margin))
+    ticks = log_ticks(low / margin, min(high * margin, 1.0))
+    axes.yaxis.set_major_locator(FixedLocator([floor, *(t for t in ticks if t >= least)] if floor else ticks))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(PERCENT_TICKS)
-    axes.xaxis.set_major_locator(LogLocator(numticks=6))
-    axes.xaxis.set_major_formatter(EngFormatter(unit="FLOP"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.margins(x=0.07)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: "0" if share == floor else f"{100 * share:.3g}"))
+    return floor
 
 
-def _draw_none_wrong(axes: Axes, least: float, samples: int) -> None:
-    """Draw where no sample is wrong: at half of the least share that can be seen."""
-    axes.axhline(least, color=SHADE, linestyle=":", linewidth=1.0, zorder=1)
-    axes.annotate(
-        f"none of {samples:,} wrong", (0, least), xycoords=("axes fraction", "data"), xytext=(3, 3),
-        textcoords="offset points", fontsize=8, color=SHADE,
-    )  # fmt: skip
+def _compute_axis(axes: Axes, flops: np.ndarray) -> None:
+    """Make the x axis logarithmic, with ticks that are written with prefixes of the SI."""
+    low, high = flops.min() / 1.4, flops.max() * 1.4
+    axes.set(xscale="log", xlim=(low, high), xlabel="compute per sample [FLOP]")
+    axes.xaxis.set_major_locator(FixedLocator(log_ticks(low, high)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(EngFormatter())
 
 
-def _draw_reference(axes: Axes, reference: ReferenceLine, name: str, least: float) -> None:
-    error = max(1 - reference.shares[name], least)
-    axes.axhline(error, color=SHADE, linestyle=(0, (4, 2)), linewidth=1.0, zorder=1)
-    axes.annotate(
-        f"{reference.label} {percent(1 - reference.shares[name])}", (0, error), xycoords=("axes fraction", "data"),
-        xytext=(3, 3), textcoords="offset points", fontsize=8, color=SHADE,
-    )  # fmt: skip
+def _draw_reference(axes: Axes, reference: ReferenceLine, name: str, floor: float) -> None:
+    error = 1 - reference.shares[name]
+    axes.axhline(max(error, floor), color=SHADE, linestyle=(0, (4, 2)), linewidth=1.0, zorder=1)
+    label = {f"{reference.label}\n{percent(error)}": (max(error, floor), SHADE)}
+    side_labels(axes, label, x=axes.get_xlim()[1])
 
 
 def _finding(votes: Votes, flops: np.ndarray, wrong: np.ndarray) -> str:
@@ -162,11 +163,7 @@ def _finding(votes: Votes, flops: np.ndarray, wrong: np.ndarray) -> str:
 
 def _point(votes: Votes, wrong: np.ndarray, position: int, cost: str) -> str:
     step, number = np.unravel_index(position, wrong.shape)
-    count, steps = _counted(votes.counts[number], "vote"), _counted(votes.steps[step], "step")
-    held = f"({count} of {steps})".replace(" ", "\u00a0")
+    count, steps = counted(votes.counts[number], "vote"), counted(votes.steps[step], "step")
+    most = "up to " if "steps_taken" in votes.result else ""
+    held = f"({count} of {most}{steps})".replace(" ", "\u00a0")
     return f"{percent(wrong[step, number])} {cost} {held}"
-
-
-def _counted(number: int, noun: str) -> str:
-    """A number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

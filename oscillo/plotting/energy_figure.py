@@ -13,19 +13,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from oscillo.analysis import share_below
+from oscillo.plotting.groups import FEW, Group, draw_groups
 from oscillo.plotting.statistics import listed, percent, weighted_quantiles
-from oscillo.plotting.style import FIRST_GROUP, PERCENT_TICKS, SECOND_GROUP, SeriesStyle, headline, new_figure, style
+from oscillo.plotting.style import FIRST_GROUP, SECOND_GROUP, WHOLE_TICKS, SeriesStyle, headline, new_figure, style
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Ends of the outer and of the inner band, and the median."""
 
-MOST_BINS = 30
-
 SETTLED = 1 / 8
 """Share of the steps after which the energies set the frame; the fall before it would hide what comes after."""
-
-FEW = 20
-"""Samples. A group of fewer is drawn one by one instead of as a histogram."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +143,7 @@ def energy_figure(
     for (course, ends), panel in zip(rows, panels, strict=True):
         _draw_course(course, panel, groups, label)
         course.set_title(_title(panel, groups, common))
-        _draw_ends(ends, panel)
+        _draw_ends(ends, panel, groups)
         ends.set_xlabel(f"{label} less the mean{f' at equal {common}' if common else ''}")
     rows[-1][0].set_xlabel("step")
     caption = _caption(groups, common)
@@ -181,28 +177,17 @@ def _draw_course(axes: Axes, panel: EnergyPanel, groups: tuple[str, str], label:
     axes.set_ylabel(label)
     axes.set_xlim(step[0], max(step[-1], step[0] + 1))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.legend(loc="best", reverse=True)
+    axes.xaxis.set_major_formatter(WHOLE_TICKS)
+    axes.legend(loc="best", reverse=True, frameon=True, edgecolor="none", framealpha=0.7)
 
 
-def _draw_ends(axes: Axes, panel: EnergyPanel) -> None:
-    ends, drawn = panel.deviations, _looks(panel, ("", ""))
-    smallest = min((members.sum() for _, members, _ in drawn if members.sum() >= FEW), default=FEW)
-    bins = np.histogram_bin_edges(ends[panel.weights > 0], bins=int(np.clip(np.sqrt(smallest), 10, MOST_BINS))).tolist()
-    for _, members, look in reversed(drawn):
-        values, weights = ends[members], panel.weights[members]
-        if len(values) < FEW:
-            height = np.full(len(values), 0.06)
-            axes.plot(values, height, linestyle="", transform=axes.get_xaxis_transform(), zorder=3, **look.mark)
-            continue
-        shares = weights / weights.sum()
-        axes.hist(values, bins, weights=shares, color=look.color, alpha=0.25, histtype="stepfilled")
-        axes.hist(values, bins, weights=shares, histtype="step", linewidth=1.3, **look.line)
+def _draw_ends(axes: Axes, panel: EnergyPanel, groups: tuple[str, str]) -> None:
+    drawn = _looks(panel, groups)
+    draw_groups(
+        axes, [Group(name, panel.deviations[members], panel.weights[members], look) for name, members, look in drawn]
+    )
     difference = f", difference {panel.difference:+.3g}".replace("-", "−") if panel.pairs else ""
-    axes.set_title(f"after step {int(panel.energy['step'][-1])}{difference}")
-    axes.set_ylabel("share of the group [%]")
-    axes.yaxis.set_major_formatter(PERCENT_TICKS)
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 4, 5, 10]))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_title(f"after step {int(panel.energy['step'][-1]):,}{difference}")
 
 
 def _title(panel: EnergyPanel, groups: tuple[str, str], common: str) -> str:
@@ -245,5 +230,5 @@ def _finding(panels: Sequence[EnergyPanel], groups: tuple[str, str], common: str
         with_equal = f" with equal {common}" if common else ""
         finding = f"{lower} end with less energy than {higher} in {listed(shares)} of the pairs{with_equal}"
         return finding[:1].upper() + finding[1:]
-    ends = [f"{np.median(panel.values[:, -1]):.4g} ({panel.name})" for panel in panels]
+    ends = [f"{np.median(panel.values[:, -1]):,.4g} ({panel.name})".replace("-", "−") for panel in panels]
     return f"Median energy after the last step: {', '.join(ends)}"

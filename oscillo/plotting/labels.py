@@ -21,27 +21,29 @@ def side_labels(
     labels: Mapping[str, tuple[float, str]],
     *,
     x: float,
-    place: Literal["beside", "above", "below"] = "beside",
+    place: Literal["beside", "above"] = "beside",
     size: float = 8.0,
 ) -> None:
     """Write names to the right of a point of the x axis, at the height of their values, never over one another.
+
+    They stay beside the axes as far as there is room for all.
 
     Call it when limits and scale of the axes are final.
 
     Args:
         axes: where the curves are.
         labels: value on the y axis, and colour, of each name.
-        x: where the curves end, or for `above` where the labels begin.
-        place: of each name: beside its value; above it, as for a horizontal line; or below it, as where another
-            curve goes on.
+        x: where the longest curve ends, or for `above` where the labels begin.
+        place: of each name: beside its value; or above it, as for a horizontal line.
         size: of the font, in points.
     """
     if not labels:
         return
-    offset, anchor = {"beside": ((PAD, 0), "center"), "above": ((3, 3), "bottom"), "below": ((4, -3), "top")}[place]
+    offset, anchor = {"beside": ((PAD, 0), "center"), "above": ((3, 3), "bottom")}[place]
     values = [(x, value) for value, _ in labels.values()]
     heights = axes.transAxes.inverted().transform(axes.transData.transform(values))[:, 1]
-    for (name, (_, colour)), height in zip(labels.items(), spread(heights, _gap(axes, size)), strict=True):
+    places = spread(heights, _gap(axes, size), 0.0, 1.0)
+    for (name, (_, colour)), height in zip(labels.items(), places, strict=True):
         axes.annotate(
             name, (x, height), xycoords=("data", "axes fraction"), xytext=offset,
             textcoords="offset points", ha="left", va=anchor, color=colour, fontsize=size,
@@ -60,7 +62,7 @@ def _gap(axes: Axes, size: float) -> float:
     return LINE_HEIGHT * size / (72 * figure.get_figheight() * 0.7 / rows)
 
 
-def spread(positions: np.ndarray, gap: float) -> np.ndarray:
+def spread(positions: np.ndarray, gap: float, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
     """Move positions apart until neighbours are at least `gap` apart, as little as possible.
 
     Positions that come too close form a block around their mean (pool adjacent violators), so the sum of the
@@ -69,6 +71,8 @@ def spread(positions: np.ndarray, gap: float) -> np.ndarray:
     Args:
         positions: any order, [label].
         gap: smallest distance.
+        low: smallest new position, if all find room above it.
+        high: largest new position.
 
     Returns:
         The new positions, in the given order.
@@ -84,6 +88,7 @@ def spread(positions: np.ndarray, gap: float) -> np.ndarray:
             total, size = total + earlier, size + members
         blocks.append((total, size))
     risen = [total / size for total, size in blocks for _ in range(size)]
+    # Bounds on what only has to rise are met by cutting the rise off.
     result = np.empty(len(positions))
-    result[order] = np.array(risen) + gap * np.arange(len(positions))
+    result[order] = np.clip(risen, low, high - gap * (len(positions) - 1)) + gap * np.arange(len(positions))
     return result

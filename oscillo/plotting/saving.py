@@ -29,6 +29,8 @@ def save_figure(figure: Figure, path: Path | str) -> Path:
     try:
         with style():
             metadata = {"Software": None} if form == "png" else None
+            # The layout settles from draw to draw: what is written should not depend on whether it was drawn before.
+            figure.draw_without_rendering()
             figure.savefig(partial, format=form, dpi=DOTS_PER_INCH, metadata=metadata)
         os.replace(partial, path)
     finally:

@@ -9,15 +9,13 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from oscillo.analysis import Votes, pair_auc
-from oscillo.plotting.energy_figure import FEW, MOST_BINS
+from oscillo.analysis import Votes, pair_auc, pair_count
+from oscillo.plotting.groups import Group, draw_groups
 from oscillo.plotting.statistics import listed, percent
 from oscillo.plotting.style import (
     FIRST_GROUP,
     INK,
-    PERCENT_TICKS,
     SECOND_GROUP,
     SHADE,
     headline,
@@ -80,63 +78,45 @@ def selection_figure(results: Mapping[str, xr.Dataset]) -> Figure:
         raise ValueError("no energies, confidences or answers of members to draw")
     figure = new_figure(max(3.3 * columns + 0.4, 5.5), 1.2 + 3.0 * len(all_votes))
     rows = figure.subplots(len(all_votes), columns, squeeze=False)
-    aucs: dict[str, dict[str, float]] = {score.name: {} for score in scores}
     for row, votes in zip(rows, all_votes, strict=True):
         for axes, score in zip(row, scores, strict=False):
-            aucs[score.name][votes.name] = _draw_score(axes, votes, score)
+            _draw_score(axes, votes, score)
         if agreement:
             _draw_agreement(row[-1], votes)
     for axes, score in zip(rows[-1], scores, strict=False):
         axes.set_xlabel(f"{score.name} less the mean of the sample")
-    headline(figure, _finding(scores, aucs, all_votes), _caption(scores, agreement))
+    headline(figure, _finding(scores, all_votes), _caption(scores, agreement))
     return figure
 
 
-def _draw_score(axes: Axes, votes: Votes, score: _Score) -> float:
-    """Draw the numbers of right and wrong members, and return how well they are told apart."""
+def _draw_score(axes: Axes, votes: Votes, score: _Score) -> None:
+    """Draw the numbers of right and wrong members, and say how well they are told apart."""
     axes.set_title(f"{votes.name}, {score.name}")
     if score.array not in votes.result:
         _say(axes, f"no {score.name} recorded")
-        return float("nan")
+        return
     values, right = votes.member_values(score.array), votes.member_right[:, -1]
     mixed = right.any(axis=1) & ~right.all(axis=1)
-    auc = pair_auc(values, right, lower_is_right=score.lower_is_right)
+    auc = _auc(votes, score)
     if np.isnan(auc):
         _say(axes, "no sample has right and wrong members")
-        return auc
+        return
     deviations = values[mixed] - np.nanmean(values[mixed], axis=1, keepdims=True)
     kinds = ((right[mixed], "right", FIRST_GROUP), (~right[mixed], "wrong", SECOND_GROUP))
     known = np.isfinite(deviations)
     ends = (float(np.quantile(deviations[known], TAIL)), float(np.quantile(deviations[known], 1 - TAIL)))
-    smallest = min((size for members, _, _ in kinds if (size := (members & known).sum()) >= FEW), default=FEW)
-    bins = np.histogram_bin_edges(deviations[known], int(np.clip(np.sqrt(smallest), 10, MOST_BINS)), ends).tolist()
-    for members, name, look in reversed(kinds):
+    groups = []
+    for members, name, look in kinds:
         drawn = np.clip(deviations[members & known], *ends)
-        if len(drawn) < FEW:
-            height = np.full(len(drawn), 0.06)
-            axes.plot(
-                drawn, height, linestyle="", transform=axes.get_xaxis_transform(), zorder=3,
-                label=f"{name}, n = {len(drawn):,}", **look.mark,
-            )  # fmt: skip
-            continue
-        weights = np.full(len(drawn), 1 / len(drawn))
-        axes.hist(drawn, bins, weights=weights, color=look.color, alpha=0.25, histtype="stepfilled")
-        axes.hist(
-            drawn, bins, weights=weights, histtype="step", linewidth=1.3, label=f"{name}, n = {len(drawn):,}",
-            **look.line,
-        )  # fmt: skip
+        groups.append(Group(f"{name}, n = {len(drawn):,}", drawn, np.ones(len(drawn)), look))
+    draw_groups(axes, groups)
     also = ""
     if score.summed and score.summed in votes.result:
         summed = pair_auc(votes.member_values(score.summed), right, lower_is_right=score.lower_is_right)
         also = f" (summed {summed:.2f})"
     axes.set_title(f"{votes.name}, {score.name}: AUC {auc:.2f}{also}")
-    axes.set_ylabel("share of the kind [%]")
-    axes.yaxis.set_major_formatter(PERCENT_TICKS)
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 4, 5, 10]))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
     axes.legend(loc="upper center", ncols=2, reverse=True, handlelength=1.6, columnspacing=1.2, borderaxespad=0.1)
-    return auc
 
 
 def agreement(votes: Votes) -> np.ndarray:
@@ -155,7 +135,7 @@ def agreement(votes: Votes) -> np.ndarray:
 
 def _draw_agreement(axes: Axes, votes: Votes) -> None:
     """Draw the part below the diagonal, which has every pair once."""
-    axes.set_title(f"{votes.name}, same answer [%]")
+    axes.set_title(f"{votes.name}, same answer [% of {votes.samples:,}]")
     if "member_answer" not in votes.result:
         _say(axes, "no answers recorded")
         return
@@ -182,20 +162,33 @@ def _say(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=8, color=SHADE)
 
 
-def _finding(scores: Sequence[_Score], aucs: Mapping[str, Mapping[str, float]], all_votes: Sequence[Votes]) -> str:
+def _finding(scores: Sequence[_Score], all_votes: Sequence[Votes]) -> str:
     """How often the right member is the one that the number speaks for."""
     parts = []
     for score in scores:
-        known = [f"{percent(auc)} ({name})" for name, auc in aucs[score.name].items() if np.isfinite(auc)]
+        known = [votes for votes in all_votes if score.array in votes.result and _pairs(votes, score)]
         if known:
-            parts.append(f"{'less' if score.lower_is_right else 'more'} {score.name} in {listed(known)}")
+            shares = [f"{percent(_auc(votes, score))} of {_pairs(votes, score):,} ({votes.name})" for votes in known]
+            parts.append(f"{'less' if score.lower_is_right else 'more'} {score.name} in {listed(shares)}")
     if parts:
-        return f"Of two answers to one sample, the right one has {', and '.join(parts)} of the pairs"
+        return f"Of the pairs of a right and a wrong answer to one sample, the right one has {', and '.join(parts)}"
+    ends = {votes: votes.right(votes.main)[:, -1, -1] for votes in all_votes}
     shares = [
-        f"{percent(votes.right(votes.main)[:, -1, -1].mean())} ({votes.name}, {SELECTORS[votes.main][0]})"
-        for votes in all_votes
+        f"{percent(right.mean())} of {len(right):,} ({votes.name}, {SELECTORS[votes.main][0]})"
+        for votes, right in ends.items()
     ]
     return f"Right answers after all votes: {', '.join(shares)}"
+
+
+def _auc(votes: Votes, score: _Score) -> float:
+    """See `oscillo.analysis.pair_auc`; after the last step."""
+    right = votes.member_right[:, -1]
+    return pair_auc(votes.member_values(score.array), right, lower_is_right=score.lower_is_right)
+
+
+def _pairs(votes: Votes, score: _Score) -> int:
+    """How many pairs that is a share of."""
+    return pair_count(votes.member_values(score.array), votes.member_right[:, -1])
 
 
 def _caption(scores: Sequence[_Score], agreed: bool) -> str:

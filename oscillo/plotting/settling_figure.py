@@ -1,32 +1,31 @@
-"""Whether a network settles, and whether its best answers come at a fixed point, before it, or never."""
+"""How answers settle: right answers, changed answers and moves of the outputs against the steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from oscillo.plotting.labels import side_labels
 from oscillo.plotting.shares import ReferenceLine, draw_shares
-from oscillo.plotting.statistics import percent
+from oscillo.plotting.statistics import counted, percent
 from oscillo.plotting.style import (
     SeriesStyle,
     doubling_axis,
     headline,
+    log_ticks,
     new_figure,
     percent_axis,
     series_style,
     style,
 )
-
-RESTING = 0.01
-"""Answers have settled when a smaller share of them changes in a step, and outputs rest when the median of their
-moves is a smaller part of its largest value."""
+from oscillo.plotting.votes import first_member
 
 QUARTILES = (0.25, 0.5, 0.75)
 
@@ -38,8 +37,7 @@ class Course:
     Attributes:
         name: of the evaluation or the network.
         result: with `correct_at`, or with votes `member_correct`, and `changed_at` and `distance_at`
-            [sample, at_step]; `steps_taken` [sample, member] after an early stop. A distance that is not a number
-            belongs to a sample that has stopped.
+            [sample, at_step]; `steps_taken` [sample, member] after an early stop.
     """
 
     name: str
@@ -58,17 +56,29 @@ class Course:
         return right.transpose("sample", "at_step").values.astype(bool)
 
     @property
+    def running(self) -> np.ndarray:
+        """Whether the sample takes the step, bool [sample, at_step]; one that stopped may go on to be compared."""
+        if not self.stops:
+            return np.ones((self.result.sizes["sample"], len(self.steps)), dtype=bool)
+        return self.steps <= self.result["steps_taken"].isel(member=0).values[:, None]
+
+    @property
     def changed(self) -> np.ndarray:
-        """Whether the answer is another one than a step before, bool [sample, at_step]."""
-        return self.result["changed_at"].transpose("sample", "at_step").values.astype(bool)
+        """Whether the answer is another one than a step before, bool [sample, at_step]; not after a stop."""
+        return self.result["changed_at"].transpose("sample", "at_step").values.astype(bool) & self.running
 
     @property
     def distances(self) -> np.ndarray:
-        """Quartiles, over the samples that have not stopped, of the move of the outputs, [quartile, at_step]."""
+        """How far the outputs move, [sample, at_step]; not a number after a stop."""
         distance = self.result["distance_at"].transpose("sample", "at_step").values.astype(float)
+        return np.where(self.running, distance, np.nan)
+
+    @property
+    def quartiles(self) -> np.ndarray:
+        """Quartiles of that over the samples that have not stopped, [quartile, at_step]."""
         quartiles = np.full((len(QUARTILES), len(self.steps)), np.nan)
-        known = np.isfinite(distance).any(axis=0)
-        quartiles[:, known] = np.nanquantile(distance[:, known], QUARTILES, axis=0)
+        known = np.isfinite(self.distances).any(axis=0)
+        quartiles[:, known] = np.nanquantile(self.distances[:, known], QUARTILES, axis=0)
         return quartiles
 
     @property
@@ -77,27 +87,15 @@ class Course:
         return "steps_taken" in self.result
 
     @property
-    def ending(self) -> str:
-        """When the best answers come."""
-        right = self.right
-        share = right.mean(axis=0)
-        best = int(share.argmax())
-        if not share.any():
-            return "no right answer after any number of steps"
-        lost, won = (right[:, best] & ~right[:, -1]).sum(), (~right[:, best] & right[:, -1]).sum()
-        # McNemar's test without continuity correction, at 95 %.
-        if lost - won > 1.96 * np.sqrt(lost + won):
-            in_the_end = f"{percent(share[-1])} after {self.steps[-1]}"
-            return f"best after {self.steps[best]} steps ({percent(share[best])} right, {in_the_end})"
-        changing = self.changed[:, -1].mean()
-        if changing > RESTING:
-            return f"best in the end, while {percent(changing)} of the answers still change in a step"
-        moves = self.distances[1]
-        if self.stops or not np.isfinite(moves[-1]):
-            return "best in the end, with settled answers"
-        if moves[-1] > RESTING * np.nanmax(moves):
-            return "best in the end, with settled answers and moving outputs"
-        return "best at a fixed point"
+    def finding(self) -> str:
+        """The most right answers, and what there is after the last step."""
+        share = self.right.mean(axis=0)
+        best, last = int(share.argmax()), len(share) - 1
+        first, *more = [best, last] if share[best] > share[last] else [last]
+        told = [f"{percent(share[first])} right after {counted(int(self.steps[first]), 'step')}"]
+        told += [f"{percent(share[step])} after {self.steps[step]:,}" for step in more]
+        changed = percent(self.changed[:, -1].mean())
+        return f"{first_member(self.name, self.result)}: {', '.join(told)}; {changed} changed in the last"
 
 
 @style()
@@ -117,8 +115,8 @@ def settling_figure(results: Mapping[str, xr.Dataset], reference: ReferenceLine 
         raise ValueError("no answers over steps to draw")
     courses = [Course(name, result) for name, result in results.items()]
     stopping = any(course.stops for course in courses)
-    figure = new_figure(7.8, 6.9 + 1.6 * stopping)
-    panels = figure.subplots(3 + stopping, 1, height_ratios=[1.5, 1, 1, *[1] * stopping])
+    figure = new_figure(9.4, 7.1 + 1.6 * stopping)
+    panels = figure.subplots(3 + stopping, 1, height_ratios=[1.5, 1, 1.2, *[1] * stopping])
     for axes in panels:
         doubling_axis(axes, np.unique(np.concatenate([course.steps for course in courses])))
     for axes in panels[:-1]:
@@ -131,53 +129,64 @@ def settling_figure(results: Mapping[str, xr.Dataset], reference: ReferenceLine 
         _draw_running(panels[3], courses, looks)
     panels[-1].set_xlabel("steps taken")
     figure.align_ylabels(panels)
-    headline(figure, _finding(courses), _caption(courses, stopping))
+    headline(figure, "\n".join(course.finding for course in courses), _caption(courses, stopping))
     return figure
 
 
 def _draw_right(axes: Axes, courses: list[Course], looks: list[SeriesStyle], reference: ReferenceLine | None) -> None:
-    percent_axis(axes)
-    axes.set_ylabel("right answers [%]")
-    ends = [
-        float(draw_shares(axes, course.steps, course.right, look)[-1])
-        for course, look in zip(courses, looks, strict=True)
-    ]
+    _draw_percent(axes, "right answers [%]", courses, looks, [course.right for course in courses])
     if reference:
         reference.draw(axes, [course.name for course in courses])
-    _name_ends(axes, courses, looks, ends, [percent(end) for end in ends])
 
 
 def _draw_changed(axes: Axes, courses: list[Course], looks: list[SeriesStyle]) -> None:
+    _draw_percent(axes, "changed answers [%]", courses, looks, [course.changed for course in courses])
+
+
+def _draw_percent(
+    axes: Axes, label: str, courses: list[Course], looks: list[SeriesStyle], hits: list[np.ndarray]
+) -> None:
+    """Draw shares of the samples, and name them where they end."""
     percent_axis(axes)
-    axes.set_ylabel("changed answers [%]")
-    ends = [
-        float(draw_shares(axes, course.steps, course.changed, look)[-1])
-        for course, look in zip(courses, looks, strict=True)
-    ]
-    _name_ends(axes, courses, looks, ends, [percent(end) for end in ends])
+    axes.set_ylabel(label)
+    ends = []
+    for course, look, each in zip(courses, looks, hits, strict=True):
+        share = float(draw_shares(axes, course.steps, each, look)[-1])
+        ends.append(_End(int(course.steps[-1]), share, percent(share)))
+    _name_ends(axes, courses, looks, ends)
 
 
 def _draw_distances(axes: Axes, courses: list[Course], looks: list[SeriesStyle]) -> None:
     axes.set_ylabel("move of the outputs")
-    quartiles = [course.distances for course in courses]
+    quartiles = [course.quartiles for course in courses]
     known = np.concatenate([each.ravel() for each in quartiles])
     positive, floor = known[known > 0], 0.0
     if positive.size:
-        axes.set_yscale("log")
         floor = positive.min() / (3 if (known == 0).any() else 1)
-        axes.yaxis.set_major_locator(LogLocator(numticks=5))
+        axes.set(yscale="log", ylim=(0.7 * floor, 1.5 * positive.max()))
+        axes.yaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_ylim())))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_ylim(0.7 * floor, 1.5 * positive.max())
-    ends, texts = [], []
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ends = []
     for course, (low, median, high), look in zip(courses, quartiles, looks, strict=True):
         axes.fill_between(
             course.steps, np.maximum(low, floor), np.maximum(high, floor), color=look.color, alpha=0.18, linewidth=0
         )
         axes.plot(course.steps, np.maximum(median, floor), clip_on=False, **(look.line | look.mark))
-        last = median[np.isfinite(median)][-1:]
-        ends.append(float(np.maximum(last, floor)[0]) if last.size else floor)
-        texts.append(f"{last[0]:.2g}" if last.size else "not known")
-    _name_ends(axes, courses, looks, ends, texts)
+        ends.append(_end_of_moves(course, median, floor))
+    _name_ends(axes, courses, looks, ends)
+
+
+def _end_of_moves(course: Course, median: np.ndarray, floor: float) -> _End:
+    """The last step that any sample takes, and how many do, if not all."""
+    taken = np.flatnonzero(np.isfinite(median))
+    if not taken.size:
+        return _End(int(course.steps[-1]), floor, "not known")
+    last = int(taken[-1])
+    distances = course.distances[:, last]
+    samples = int(np.isfinite(distances).sum())
+    number = f", n = {samples:,}" if samples < len(distances) else ""
+    return _End(int(course.steps[last]), max(float(median[last]), floor), f"{median[last]:.2g}{number}")
 
 
 def _draw_running(axes: Axes, courses: list[Course], looks: list[SeriesStyle]) -> None:
@@ -198,33 +207,33 @@ def _draw_running(axes: Axes, courses: list[Course], looks: list[SeriesStyle]) -
     side_labels(axes, labels, x=max(course.steps[-1] for course in courses))
 
 
-def _name_ends(
-    axes: Axes, courses: list[Course], looks: list[SeriesStyle], ends: list[float], texts: list[str]
-) -> None:
-    """Name the curves where they end."""
-    longest, by_step = max(course.steps[-1] for course in courses), {}
-    for course, look, end, text in zip(courses, looks, ends, texts, strict=True):
-        by_step.setdefault(int(course.steps[-1]), {})[f"{course.name} {text}"] = (end, look.color)
-    for step, labels in by_step.items():
-        side_labels(axes, labels, x=step, place="beside" if step == longest else "below")
+class _End(NamedTuple):
+    """Where a curve ends."""
+
+    step: int
+    height: float
+    text: str
 
 
-def _finding(courses: list[Course]) -> str:
-    """When the best answers come, a line for all that are alike."""
-    alike: dict[str, list[str]] = {}
-    for course in courses:
-        alike.setdefault(course.ending, []).append(course.name)
-    return "\n".join(f"{', '.join(names)}: {ending}" for ending, names in alike.items())
+def _name_ends(axes: Axes, courses: list[Course], looks: list[SeriesStyle], ends: list[_End]) -> None:
+    """Name the curves at the height of their ends, with the step of those that end before the others."""
+    longest, labels = max(int(course.steps[-1]) for course in courses), {}
+    for course, look, end in zip(courses, looks, ends, strict=True):
+        earlier = f" after {end.step:,}" if end.step < longest else ""
+        labels[f"{course.name} {end.text}{earlier}"] = (end.height, look.color)
+    side_labels(axes, labels, x=longest)
 
 
 def _caption(courses: list[Course], stopping: bool) -> str:
     text = (
-        "Of one initial state each. Bars: 95 % Wilson intervals. Changed: the answer is another one than a single step "
-        "before. Move: root mean square change of the outputs in that step, median and quartiles."
+        "Of the first initial state of each sample. Bars: 95 % Wilson intervals. Changed: the answer is another one "
+        "than a single step before. Move: root mean square change of the outputs in that step, median and quartiles. "
+        "In a cycle of two steps both go on for ever, though every second state is the same."
     )
     if stopping:
         text += (
-            " After a sample has stopped its answer stays, and its outputs are not counted. Mark: mean of the steps "
+            " The answer of a sample that has stopped no longer changes; moves are of those still running (n: how many "
+            "are left). Early stop goes by moves from look to look, which may be smaller. Mark: mean of the steps "
             "taken by all members."
         )
     if any((course.distances == 0).any() for course in courses):

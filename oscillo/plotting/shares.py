@@ -15,7 +15,9 @@ from oscillo.plotting.statistics import percent, wilson_interval
 from oscillo.plotting.style import SHADE, SeriesStyle
 
 
-def draw_shares(axes: Axes, x: ArrayLike, hits: np.ndarray, look: SeriesStyle, **line: Any) -> np.ndarray:
+def draw_shares(
+    axes: Axes, x: ArrayLike, hits: np.ndarray, look: SeriesStyle, *, intervals: bool = True, **line: Any
+) -> np.ndarray:
     """Draw the share of samples that are hit, point by point, with 95 % Wilson intervals.
 
     Args:
@@ -23,6 +25,7 @@ def draw_shares(axes: Axes, x: ArrayLike, hits: np.ndarray, look: SeriesStyle, *
         x: place of each point, [point].
         hits: bool [sample, point].
         look: of the series.
+        intervals: whether these are drawn; series of equal shares would draw theirs over one another.
         **line: arguments of matplotlib's `errorbar` that the look does not have, or that take its place.
 
     Returns:
@@ -31,7 +34,7 @@ def draw_shares(axes: Axes, x: ArrayLike, hits: np.ndarray, look: SeriesStyle, *
     share = hits.mean(axis=0)
     low, high = wilson_interval(hits.sum(axis=0), np.full(len(share), len(hits)))
     drawn: dict[str, Any] = look.line | look.mark | {"elinewidth": 0.9, "clip_on": False, "zorder": 3} | line
-    axes.errorbar(x, share, yerr=(share - low, high - share), **drawn)
+    axes.errorbar(x, share, yerr=(share - low, high - share) if intervals else None, **drawn)
     return share
 
 

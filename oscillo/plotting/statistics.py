@@ -65,6 +65,11 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 step`, `1,024 steps`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """A time as people say it: `35 s`, `44 min`, `2.3 h`."""
     if seconds < 90:

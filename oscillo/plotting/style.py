@@ -106,6 +106,14 @@ _RC = {
 PERCENT_TICKS = FuncFormatter(lambda share, _: f"{100 * share:.3g}")
 """Shares as numbers from 0 to 100."""
 
+WHOLE_TICKS = StrMethodFormatter("{x:,.0f}")
+"""Whole numbers, such as steps, written as in text."""
+
+_DIGITS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0), tuple(np.arange(1, 10, 0.25).tolist()))
+"""First digits of the ticks of a logarithmic axis, for ever smaller spans."""
+
+_FEWEST_TICKS, _MOST_TICKS = 3, 7
+
 
 @contextmanager
 def style() -> Iterator[None]:
@@ -174,5 +182,25 @@ def doubling_axis(axes: Axes, values: np.ndarray, *, most_ticks: int = 12) -> No
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_major_formatter(WHOLE_TICKS)
     axes.set_xlim(values[0] * 0.93, values[-1] * 1.07)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers for a logarithmic axis, three or more however little it spans, and never many.
+
+    Args:
+        low: positive lower limit of the axis.
+        high: upper limit, twice as much or more.
+
+    Returns:
+        Rising numbers from `low` to `high`.
+    """
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    ticks = np.zeros(0)
+    for digits in _DIGITS:
+        ticks = np.outer(powers, digits).ravel()
+        ticks = ticks[(ticks >= low) & (ticks <= high)]
+        if len(ticks) >= _FEWEST_TICKS:
+            break
+    return ticks[:: -(-len(ticks) // _MOST_TICKS)].tolist()

@@ -1,6 +1,8 @@
-"""How selectors look in figures."""
+"""How selectors look in figures, and how results are named whose samples start from several initial states."""
 
 from __future__ import annotations
+
+import xarray as xr
 
 from oscillo.plotting.style import INK, SeriesStyle, series_style
 
@@ -16,3 +18,27 @@ SELECTORS = {
 
 ORACLE = SeriesStyle(INK, "", (0, (4, 1.5)))
 """Look of the bound: any of the answers is right."""
+
+
+def voted(name: str, result: xr.Dataset) -> str:
+    """Name of a result for what was chosen by votes, such as `id, 16 votes by highest confidence`.
+
+    Args:
+        name: of the evaluation; it stays what it is where each sample has one initial state.
+        result: as recorded, with the attribute `by` where it is known whose answer counts.
+    """
+    if (members := result.sizes.get("member", 1)) == 1:
+        return name
+    by = result.attrs.get("by")
+    return f"{name}, {members} votes" + (f" by {SELECTORS[by][0]}" if by in SELECTORS else "")
+
+
+def first_member(name: str, result: xr.Dataset) -> str:
+    """Name of a result for what is of the first member alone, such as `id, first of 16 initial states`.
+
+    Args:
+        name: of the evaluation; it stays what it is where each sample has one initial state.
+        result: as recorded.
+    """
+    members = result.sizes.get("member", 1)
+    return name if members == 1 else f"{name}, first of {members} initial states"

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from oscillo.analysis import Votes
 from oscillo.plotting.labels import side_labels
 from oscillo.plotting.shares import ReferenceLine, draw_shares
-from oscillo.plotting.statistics import percent, wilson_interval
+from oscillo.plotting.statistics import counted, percent, wilson_interval
 from oscillo.plotting.style import (
     SHADE,
     SeriesStyle,
@@ -54,8 +54,9 @@ def votes_figure(results: Mapping[str, xr.Dataset], reference: ReferenceLine | N
     rows[-1][1].set_xlabel("votes")
     caption = (
         "Left: by the number of steps, one vote in grey and all votes in colour. Right: by the number of votes after "
-        "the last step, in a frame of its own. Thin bars: 95 % Wilson intervals; the samples are the same for all, so "
-        "selectors differ more surely than the bars suggest. Oracle: any of the answers is right."
+        "the last step, in a frame of its own. Thin bars: 95 % Wilson intervals of the selector that the headline "
+        "names; the samples are the same for all, so selectors differ more surely than they suggest. Oracle: any of "
+        "the answers is right."
     )
     headline(figure, _finding(all_votes), caption)
     return figure
@@ -65,12 +66,14 @@ def _draw_steps(axes: Axes, votes: Votes, reference: ReferenceLine | None) -> No
     percent_axis(axes)
     doubling_axis(axes, votes.steps)
     axes.set_ylabel("right answers [%]")
-    axes.set_title(f"{votes.name}: 1 and {votes.counts[-1]} votes")
+    axes.set_title(f"{votes.name}: 1 and {votes.counts[-1]} votes, {counted(votes.samples, 'sample')}")
     axes.plot(votes.steps, votes.oracle[..., -1].mean(axis=0), label="oracle", **ORACLE.line)
     for selector in votes.selectors:
         name, look = SELECTORS[selector]
-        draw_shares(axes, votes.steps, votes.right(selector)[..., -1], look, label=name)
-    share = draw_shares(axes, votes.steps, votes.member_right[..., 0], FIRST, label="1 vote")[-1]
+        draw_shares(
+            axes, votes.steps, votes.right(selector)[..., -1], look, intervals=selector == votes.main, label=name
+        )
+    share = draw_shares(axes, votes.steps, votes.member_right[..., 0], FIRST, intervals=False, label="1 vote")[-1]
     side_labels(axes, {"1 vote": (share, SHADE)}, x=votes.steps[-1])
     if reference:
         reference.draw(axes, [votes.name])
@@ -78,16 +81,19 @@ def _draw_steps(axes: Axes, votes: Votes, reference: ReferenceLine | None) -> No
 
 def _draw_votes(axes: Axes, votes: Votes, reference: ReferenceLine | None) -> None:
     doubling_axis(axes, votes.counts)
-    axes.set_title(f"{votes.name}: after {votes.steps[-1]} steps")
+    axes.set_title(f"{votes.name}: after {counted(int(votes.steps[-1]), 'step')}")
     bound = votes.oracle[:, -1].mean(axis=0)
     axes.plot(votes.counts, bound, label="oracle", **ORACLE.line)
     labels = {f"oracle {percent(bound[-1])}": (float(bound[-1]), ORACLE.color)}
     shown = [bound]
     for selector in votes.selectors:
         name, look = SELECTORS[selector]
-        share = draw_shares(axes, votes.counts, votes.right(selector)[:, -1], look, label=name)
+        intervals = selector == votes.main
+        share = draw_shares(axes, votes.counts, votes.right(selector)[:, -1], look, intervals=intervals, label=name)
         labels[f"{name} {percent(share[-1])}"] = (float(share[-1]), look.color)
-        shown += wilson_interval(votes.samples * share, np.full(len(share), votes.samples))
+        shown.append(share)
+        if intervals:
+            shown += wilson_interval(votes.samples * share, np.full(len(share), votes.samples))
     if reference and votes.name in reference.shares:
         shown.append(np.array([reference.shares[votes.name]]))
     low, high = np.concatenate(shown).min(), np.concatenate(shown).max()

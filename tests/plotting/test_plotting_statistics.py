@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oscillo.analysis import pair_auc, share_below
-from oscillo.plotting import duration, percent, spread, weighted_quantiles, wilson_interval
+from oscillo.plotting import duration, log_ticks, percent, spread, weighted_quantiles, wilson_interval
 
 few = st.lists(st.integers(-3, 3), min_size=1, max_size=8)
 
@@ -82,3 +82,18 @@ def test_spread_labels_keep_order_distance_and_mean(positions: list[float], gap:
     assert after.mean() == pytest.approx(before.mean(), abs=1e-9)
     if np.all(np.diff(before[order]) >= gap):
         np.testing.assert_allclose(after, before, atol=1e-9)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.floats(0.01, 0.15))
+def test_spread_labels_stay_within_bounds(positions: list[float], gap: float) -> None:
+    after = spread(np.array(positions), gap, 0.0, 1.0)
+    assert np.all((-1e-9 <= after) & (after <= 1 + 1e-9))
+    assert np.all(np.diff(np.sort(after)) >= gap - 1e-9)
+
+
+@given(st.floats(-6, 6), st.floats(2, 1e12))
+def test_a_logarithmic_axis_has_neither_few_nor_many_ticks(power: float, span: float) -> None:
+    low = 10**power
+    ticks = np.array(log_ticks(low, low * span))
+    assert 3 <= len(ticks) <= 8
+    assert np.all((low <= ticks) & (ticks <= low * span)) and np.all(np.diff(ticks) > 0)

@@ -218,11 +218,19 @@ def test_energies_that_cannot_be_compared(tmp_path: Path) -> None:
     apart = falling(np.arange(1.0, 41.0), [True] * 20 + [False] * 20, [30] * 20 + [20] * 20, "apart")
     figure = energy_figure([panel([True] * 40), apart], ("right boards", "wrong boards"), common="length")
     save_figure(figure, tmp_path / "both.png")
-    assert title(figure).startswith("Median energy after the last step: -")
+    assert title(figure).startswith("Median energy after the last step: −")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["hard (no wrong boards)", "after step 72", "apart (no pairs with equal length)", "after step 72"]
     mixed = energy_figure([deceptive(), apart], ("right boards", "wrong boards"), common="length")
     assert "in 100 % (hard, only 10 right boards) of the pairs" in title(mixed)  # and nothing of the other
+
+
+@pytest.mark.parametrize("right", [[True], [True, False], [False] * 3, [True] * 25])
+def test_shares_of_tiny_groups_are_not_drawn_and_none_is_negative(right: list[bool]) -> None:
+    ends = energy_figure([panel(right)], ("right", "wrong")).axes[1]
+    ends.figure.draw_without_rendering()
+    assert ends.get_ylim()[0] == 0 and np.all(ends.get_yticks() >= 0)
+    assert bool(ends.get_ylabel()) == (len(ends.get_yticks()) > 0) == (len(right) >= 20)
 
 
 def test_samples_that_stopped_keep_their_last_energy(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from invented_votes import invented_settling, invented_votes
 
-from oscillo.plotting import ReferenceLine, save_figure, settling_figure
+from oscillo.plotting import ReferenceLine, percent, save_figure, settling_figure
 
 STEPS = np.array([1, 2, 4, 8])
 
@@ -23,26 +25,42 @@ def result(right: list[float], changed: list[float], distance: list[float], samp
         "changed_at": (dims, rank < np.array(changed)),
         "distance_at": (dims, np.tile(distance, (samples, 1))),
     }
-    return xr.Dataset(arrays, {"at_step": STEPS})
+    return xr.Dataset(arrays, {"at_step": STEPS[-len(right) :]})
 
 
 RISING, QUIET, STILL = [0, 0.2, 0.5, 0.8], [1, 0.5, 0.1, 0], [2, 1, 0.1, 0.001]
 
 
 @pytest.mark.parametrize(
-    ("case", "finding"),
+    ("right", "told"),
     [
-        ((RISING, QUIET, STILL), "net: best at a fixed point"),
-        ((RISING, QUIET, [2, 1, 0.1, 0.0]), "net: best at a fixed point"),
-        ((RISING, QUIET, [2, 1, 0.6, 0.5]), "net: best in the end, with settled answers and moving outputs"),
-        ((RISING, [1, 1, 1, 0.3], STILL), "net: best in the end, while 30 % of the answers still change in a step"),
-        (([0, 0.8, 0.7, 0.4], QUIET, STILL), "net: best after 2 steps (80 % right, 40 % after 8)"),
-        (([0, 0.8, 0.8, 0.79], QUIET, STILL), "net: best at a fixed point"),  # one of 100 is chance
-        (([0, 0, 0, 0], QUIET, STILL), "net: no right answer after any number of steps"),
+        (RISING, "80 % right after 8 steps"),
+        ([0, 0.8, 0.7, 0.4], "80 % right after 2 steps, 40 % after 8"),
+        ([0.5, 0.5, 0.5, 0.5], "50 % right after 8 steps"),
+        ([0, 0, 0, 0], "0 % right after 8 steps"),
     ],
 )
-def test_when_the_best_answers_come(case: tuple[list[float], ...], finding: str) -> None:
-    assert settling_figure({"net": result(*case)}).get_suptitle().replace("\n", " ") == finding
+def test_the_headline_tells_the_best_and_the_last_step(right: list[float], told: str) -> None:
+    figure = settling_figure({"net": result(right, [1, 1, 1, 0.3], STILL)})
+    assert figure.get_suptitle() == f"net: {told}; 30 % changed in the last"
+
+
+def test_a_single_step_and_thousands_are_written_out() -> None:
+    one = result([0.5], [1], [2.0], samples=4).assign_coords(at_step=[1])
+    assert "50 % right after 1 step;" in settling_figure({"net": one}).get_suptitle()
+    many = settling_figure({"net": one.assign_coords(at_step=[1024])})
+    assert "after 1,024 steps;" in many.get_suptitle()
+    many.draw_without_rendering()
+    assert [tick.get_text() for tick in many.axes[-1].get_xticklabels()] == ["1,024"]
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.floats(1e-6, 10), st.floats(1, 1.5))
+def test_moves_have_ticks_however_little_they_differ(low: float, spread: float) -> None:
+    moves = settling_figure({"net": result(RISING, QUIET, [low * spread, low, low, low])}).axes[2]
+    bottom, top = moves.get_ylim()
+    ticks = moves.get_yticks()
+    assert len(ticks) >= 3 and np.all((bottom <= ticks) & (ticks <= top))
 
 
 def test_three_panels_hold_the_numbers_of_every_run() -> None:
@@ -60,7 +78,10 @@ def test_three_panels_hold_the_numbers_of_every_run() -> None:
 
 def test_with_votes_it_is_the_first_member_whose_settling_was_recorded() -> None:
     voted = invented_votes()
-    drawn = settling_figure({"hard": voted}).axes[0].containers[0].lines[0].get_ydata()
+    figure = settling_figure({"hard": voted})
+    last = percent(float(voted["member_correct"][:, -1, 0].mean()))
+    assert figure.get_suptitle().startswith(f"hard, first of 8 initial states: {last} right after 32 steps; ")
+    drawn = figure.axes[0].containers[0].lines[0].get_ydata()
     np.testing.assert_allclose(drawn, voted["member_correct"][..., 0].mean("sample"))
     assert not np.allclose(drawn, voted["correct_at"].mean("sample"))
 
@@ -76,8 +97,22 @@ def test_early_stops_have_a_panel_and_their_moves_are_not_counted(tmp_path: Path
     np.testing.assert_allclose(running.get_ydata(), [1, 1, 0.6, 0.6, 0.4, 0.4, 0.4, 0.4])
     np.testing.assert_allclose(mark.get_xydata(), [[4.8, 0.4]])
     save_figure(figure, tmp_path / "stopped.png")
-    everyone_left = stopped.assign(distance_at=stopped["distance_at"].where(stopped.at_step < 8))
-    assert "net 4" in [text.get_text() for text in settling_figure({"net": everyone_left}).axes[2].texts]
+    assert "stopped 4.5, n = 2" in [text.get_text() for text in figure.axes[2].texts]
+    everyone_left = stopped.assign(steps_taken=stopped["steps_taken"].clip(max=4))
+    assert "net 4, n = 3 after 4" in [text.get_text() for text in settling_figure({"net": everyone_left}).axes[2].texts]
+
+
+def test_samples_that_stopped_and_were_taken_to_the_end_to_be_compared_do_not_count() -> None:
+    right = np.tile([False, False, True, True], (5, 1))
+    going = invented_settling(right, STEPS, early_stop=True).assign(correct_at=(("sample", "at_step"), right))
+    going["steps_taken"][:, 0] = [2, 2, 2, 2, 8]
+    going["distance_at"][:] = np.array([9, 9, 9, 9, 1])[:, None]
+    going["changed_at"][:] = True
+    figure = settling_figure({"net": going})
+    np.testing.assert_allclose(figure.axes[1].containers[0].lines[0].get_ydata(), [1, 1, 0.2, 0.2])
+    np.testing.assert_allclose(figure.axes[2].lines[0].get_ydata(), [9, 9, 1, 1])
+    assert "20 % changed" in figure.get_suptitle()
+    assert "net 1, n = 1" in [text.get_text() for text in figure.axes[2].texts]
 
 
 def test_distances_that_are_zero_or_unknown(tmp_path: Path) -> None:

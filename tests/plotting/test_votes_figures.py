@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_votes import invented_votes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from oscillo.analysis import Votes, pair_auc
@@ -38,6 +39,11 @@ def by_hand(result: xr.Dataset, selector: str, at_step: int, votes: int) -> floa
 def courses(axes: object) -> dict[str, np.ndarray]:
     """Heights of all series with bars, by label."""
     return {box.get_label(): box.lines[0].get_ydata() for box in axes.containers}  # pyright: ignore
+
+
+def tick_labels(axis: Axis) -> list[str]:
+    """As they will be written."""
+    return axis.get_major_formatter().format_ticks(axis.get_majorticklocs().tolist())
 
 
 def title(figure: Figure) -> str:
@@ -113,14 +119,50 @@ def test_errors_against_compute() -> None:
     assert np.all(np.diff(band.get_xdata()) > 0) and np.all(np.diff(band.get_ydata()) < 0)
 
 
+@settings(max_examples=12, deadline=None)
+@given(st.integers(1, 30), st.integers(2, 5), st.sampled_from([1, 5, 32]), st.floats(-60, 60), st.floats(0, 1))
+def test_errors_can_be_read_off_however_close_they_lie(
+    samples: int, members: int, steps: int, strength: float, singles: float
+) -> None:
+    result = invented_votes(samples=samples, members=members, steps=steps, strength=strength)
+    axes = compute_figure({"hard": result}, reference=ReferenceLine("rules", {"hard": singles})).axes[0]
+    low, high = axes.get_ylim()
+    assert high / low >= 10
+    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, (low, high))):
+        ticks = axis.get_majorticklocs()
+        labels = tick_labels(axis)
+        assert np.all((limits[0] <= ticks) & (ticks <= limits[1]))
+        assert len(set(labels)) == len(labels) >= (3 if axis is axes.xaxis else 2)
+    for line in axes.lines:
+        assert np.all((low <= line.get_ydata()) & (line.get_ydata() <= high))
+    for text in axes.texts:
+        assert low <= text.xy[1] <= high or text.xycoords != "data"  # pyright: ignore
+    assert axes.get_title(loc="left").endswith("1 sample" if samples == 1 else f"{samples} samples")
+
+
+def test_only_the_selector_that_counts_has_intervals() -> None:
+    for axes in votes_figure({"hard": invented_votes()}).axes:
+        assert [box.get_label() for box in axes.containers if box.has_yerr] == ["majority"]
+
+
+@pytest.mark.parametrize("strength", [-50.0, 50.0])
+def test_names_of_equal_curves_stay_beside_the_axes(strength: float) -> None:
+    axes = votes_figure({"hard": invented_votes(samples=1, members=2, strength=strength)}).axes[1]
+    heights = sorted(text.xy[1] for text in axes.texts)  # pyright: ignore
+    assert len(heights) == 5 and min(np.diff(heights)) > 0
+    assert -1e-9 <= heights[0] and heights[-1] <= 1 + 1e-9
+
+
 def test_no_error_has_a_place_on_the_logarithmic_axis() -> None:
     perfect = invented_votes(strength=50.0, samples=40)
     figure = compute_figure({"easy": perfect})
-    assert "none of 40 wrong" in [text.get_text() for text in figure.axes[0].texts]
-    assert min(line.get_ydata()[-1] for line in figure.axes[0].lines) == 1 / 80
+    places = dict(zip(tick_labels(figure.axes[0].yaxis), figure.axes[0].get_yticks(), strict=True))
+    assert places["0"] == 1 / 80 == min(line.get_ydata()[-1] for line in figure.axes[0].lines)
+    assert min(place for label, place in places.items() if label != "0") >= 1 / 40  # no share of 40 is between
+    assert "stands at 0" in figure.get_supxlabel()
     assert title(figure) == "easy: 0 % wrong for 180.0 MFLOP (1 vote of 4 steps)"
     hopeless = compute_figure({"hard": invented_votes(strength=-50.0)})
-    assert not any("none of" in text.get_text() for text in hopeless.axes[0].texts)
+    assert "0" not in tick_labels(hopeless.axes[0].yaxis) and "stands at 0" not in hopeless.get_supxlabel()
     with pytest.raises(ValueError, match="no votes by energy_last in easy"):
         compute_figure({"easy": invented_votes(energy=False)}, "energy_last")
 
@@ -155,6 +197,8 @@ def test_histograms_hold_mixed_samples_relative_to_their_means() -> None:
     auc = pair_auc(result["member_energy"].values[:, -1], right, lower_is_right=True)
     summed = pair_auc(result["member_energy_sum"].values[:, -1], right, lower_is_right=True)
     assert energy.get_title(loc="left") == f"hard, energy: AUC {auc:.2f} (summed {summed:.2f})"
+    pairs = int((right.sum(1) * (~right).sum(1)).sum())
+    assert f" % of {pairs:,} (hard), and more confidence in " in title(figure)
     auc = pair_auc(result["member_confidence"].values[:, -1], right, lower_is_right=False)
     assert confidence.get_title(loc="left") == f"hard, confidence: AUC {auc:.2f}"
     # What all members of a sample have in common does not show.
@@ -180,6 +224,8 @@ def test_members_without_numbers_are_left_out() -> None:
     holes = result["member_energy"].where(result["member"] != 3)
     figure = selection_figure({"hard": result.assign(member_energy=holes)})
     kept = result["member_correct"].sel(member=[m for m in range(8) if m != 3])[:, -1].values
+    pairs = int((kept.sum(1) * (~kept).sum(1)).sum())
+    assert f" % of {pairs:,} (hard), and more" in title(figure)
     energies = holes.sel(member=[m for m in range(8) if m != 3])[:, -1].values
     assert f"AUC {pair_auc(energies, kept, lower_is_right=True):.2f}" in figure.axes[0].get_title(loc="left")
 

@@ -17,6 +17,7 @@ from oscillo.plotting import (
     SHADE,
     ReferenceLine,
     SeriesStyle,
+    counted,
     doubling_axis,
     draw_shares,
     headline,
@@ -26,6 +27,7 @@ from oscillo.plotting import (
     series_style,
     side_labels,
     style,
+    voted,
     wilson_interval,
 )
 from oscillo_tasks.sudoku.metrics import blank_cells, over_cells
@@ -65,7 +67,7 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     """
     if not results:
         raise ValueError("no evaluation to draw")
-    figure = new_figure(8.0, 4.8)
+    figure = new_figure(9.4, 4.8)
     axes = figure.subplots()
     percent_axis(axes)
     doubling_axis(axes, np.unique(np.concatenate([result["at_step"].values for result in results.values()])))
@@ -74,11 +76,13 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     if training_steps:
         axes.axvline(training_steps, color=SHADE, linewidth=0.9, zorder=1)
         axes.annotate(
-            f"trained with {training_steps} steps", (training_steps, 1.0), xycoords=("data", "axes fraction"),
-            xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=8, color=SHADE,
+            f"trained with {counted(training_steps, 'step')}", (training_steps, 1.0), xytext=(-2, 2),
+            xycoords=("data", "axes fraction"), textcoords="offset points", ha="right", fontsize=8, color=SHADE,
+            annotation_clip=True,
         )  # fmt: skip
     singles_line(results).draw(axes, list(results))
-    ends: dict[int, dict[str, tuple[float, str]]] = {}
+    labels: dict[str, tuple[float, str]] = {}
+    longest = max(int(result["at_step"][-1]) for result in results.values())
     looks = {name: series_style(index) for index, name in enumerate(results)}
     cells: list[xr.DataArray] = []
     # Short courses over long ones, since they may run along the same points.
@@ -86,13 +90,12 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
         _draw_cells(axes, result, looks[name], cells)
         right = result["correct_at"].transpose("sample", "at_step").values.astype(bool)
         final = float(draw_shares(axes, result["at_step"].values, right, looks[name])[-1])
-        here = ends.setdefault(int(result["at_step"][-1]), {})
-        here[f"{name} {percent(final)}"] = (final, looks[name].color)
-    for last, labels in ends.items():
-        side_labels(axes, labels, x=last, place="below" if last < max(ends) else "beside")
+        earlier = f" after {last:,}" if (last := int(result["at_step"][-1])) < longest else ""
+        labels[f"{voted(name, result)}: {percent(final)}{earlier}"] = (final, looks[name].color)
+    side_labels(axes, labels, x=longest)
     caption = (
         "Solid: boards, with 95 % Wilson intervals. Dotted: blank cells that are right, one line where evaluations "
-        "agree. Dashed: boards that naked and hidden singles finish."
+        "agree. Dashed: boards that naked and hidden singles finish. Of votes, the chosen answer counts."
     )
     headline(figure, _finding_over_steps(results, training_steps), caption)
     return figure
@@ -120,10 +123,10 @@ def _finding_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     best = int(share[::-1].idxmax())
     solved = {step: percent(float(share.sel(at_step=step))) for step in sorted({first, best, last})}
     earliest, *later = solved
-    told = [f"{solved[earliest]} solved after {earliest} {'step' if earliest == 1 else 'steps'}"]
-    told += [f"{solved[step]} after {step}" for step in later]
+    told = [f"{solved[earliest]} solved after {counted(earliest, 'step')}"]
+    told += [f"{solved[step]} after {step:,}" for step in later]
     singles = percent(float(1 - result["branching"].values.mean()))
-    return f"{name}: {', '.join(told)}\n(singles alone: {singles} of the boards)"
+    return f"{voted(name, result)}: {', '.join(told)}\n(singles alone: {singles} of the boards)"
 
 
 @style()
@@ -151,7 +154,7 @@ def accuracy_by_givens(results: Mapping[str, xr.Dataset]) -> Figure:
             continue
         name, result = list(results.items())[position]
         _draw_by_givens(shares, counts, result)
-        shares.set_title(f"{name}, {result.sizes['sample']:,} boards")
+        shares.set_title(f"{voted(name, result)}\n{counted(result.sizes['sample'], 'board')}")
         if column == 0:
             shares.set_ylabel("boards solved [%]")
             counts.set_ylabel("boards")
@@ -224,9 +227,12 @@ def _finding_by_givens(results: Mapping[str, xr.Dataset]) -> str:
     shares = {}
     for name, result in results.items():
         if (chosen := result["branching"].values).any():
-            shares[name] = percent(result["correct"].values[chosen].mean())
+            shares[name] = f"{percent(result['correct'].values[chosen].mean())} of {chosen.sum():,}"
     if not shares:
-        solved = [f"{percent(result['correct'].values.mean())} ({name})" for name, result in results.items()]
+        solved = [
+            f"{percent(result['correct'].values.mean())} of {result.sizes['sample']:,} ({name})"
+            for name, result in results.items()
+        ]
         return f"Boards solved: {', '.join(solved)}; none needs branching"
     return "Of the boards that need branching, solved: " + ", ".join(
         f"{share} ({name})" for name, share in shares.items()

@@ -35,7 +35,7 @@ class BoardStory:
         states: of its oscillators, with the dimensions step, y, x, component, oscillator and the coordinate `step`.
         prediction: digits at the end, [y, x].
         solution: the right digits, [y, x]; None when not known, and then nothing is marked as wrong.
-        answers: digits read out on the way, by step; steps without one show the givens alone.
+        answers: digits read out on the way, by step, 0 where not known; steps without one show the givens alone.
         title: what stands above the figure.
         label: what stands beside the row.
 
@@ -111,11 +111,11 @@ def board_figure(stories: Sequence[BoardStory], *, block: BlockShape | None = No
         for axes, frame in zip(axes_row, frames_of, strict=False):
             step = int(frame["step"])
             draw_board(axes, frame.values, story.puzzle, story.digits(step), story.wrong(step), block)
-            axes.set_title(f"step {step}", fontsize=8.5, color=SHADE, loc="center", pad=4)
+            axes.set_title(f"step {step:,}", fontsize=8.5, color=SHADE, loc="center", pad=4)
         axes_row[0].set_ylabel(story.label, fontsize=9, color=INK, labelpad=6)
     caption = (
         f"Colour: first three principal components of each cell's oscillators ({percent(explained.sum())} of the "
-        "variance) as red, green, blue. Bold: givens. Boxed: wrong."
+        "variance) as red, green, blue. Bold: givens, alone where no answer is recorded. Boxed: wrong."
     )
     if len({tuple(part["step"].values) for part in shown}) > 1:
         caption += " Rows differ in their steps: each frame has its own above it."

@@ -11,11 +11,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from oscillo.analysis import Votes
 from oscillo.plotting import (
     Curve,
     EnergyPanel,
     compute_figure,
+    counted,
     energy_figure,
+    first_member,
     selection_figure,
     settling_figure,
     training_figure,
@@ -144,7 +147,7 @@ def _energy(run: Run) -> Figure:
         for layer, summary in layers.items():
             if "energy" in summary:
                 energy = summary["energy"].sel(sample=result["sample"].values)
-                title = name if len(layers) == 1 else f"{name}, {layer}"
+                title = first_member(name if len(layers) == 1 else f"{name}, {layer}", result)
                 panels.append(EnergyPanel(title, energy.compute(), right, givens))
     if not panels:
         raise _Missing("no energies were recorded")
@@ -163,16 +166,26 @@ def _layers(run: Run, section: str, evaluation: str) -> dict[str, xr.Dataset]:
 
 @dataclass(frozen=True, eq=False)
 class _Shown:
-    """A board whose trajectory was recorded."""
+    """A board whose trajectory was recorded, with votes that of the first member."""
 
     evaluation: str
     sample: int
     result: xr.Dataset
     states: xr.DataArray
+    by: str | None
+    """Whose answer was chosen, if there were votes."""
 
     @property
     def solved(self) -> bool:
-        return bool(self.result["correct"])
+        return bool(self.result["correct"] if self.by is None else self.result["member_correct"][-1, 0])
+
+    @property
+    def own(self) -> np.ndarray:
+        """Whether the recorded answer is the one it gave, bool [at_step]; of votes the chosen answer is recorded."""
+        if self.by is None:
+            return np.ones(self.result.sizes.get("at_step", 1), dtype=bool)
+        answers, chosen = self.result["member_answer"].compute(), self.result[f"chosen_{self.by}"].isel(votes=-1)
+        return (answers.isel(member=chosen.compute()) == answers.isel(member=0)).values
 
     @property
     def givens(self) -> int:
@@ -192,35 +205,41 @@ class _Shown:
         states = states.isel(step=np.isfinite(stacked).all(axis=1))
         last = int(self.result["steps_taken"][0] if "steps_taken" in self.result else states["step"][-1])
         wrong, blanks = int((arrays["prediction"] != arrays["solution"]).sum()), int((arrays["puzzle"] == 0).sum())
-        ending = f"solved in {last} steps" if self.solved else f"{wrong} of {blanks} blanks wrong after {last} steps"
+        steps = counted(last, "step")
+        ending = f"solved in {steps}" if self.solved else f"{wrong} of {blanks} blanks wrong after {steps}"
         kind = "needs branching" if self.hardness[0] else "singles suffice"
         answers = None
         if "prediction_at" in self.result:
-            answers = {int(digits["at_step"]): digits.values for digits in self.result["prediction_at"].compute()}
+            told = self.result["prediction_at"].compute()
+            own = self.own
+            answers = {int(digits["at_step"]): digits.values * own[number] for number, digits in enumerate(told)}
         return BoardStory(
             **arrays,
             states=states,
             answers=answers,
-            title=f"{self.evaluation}, board {self.sample}, {self.givens} givens, {kind}: {ending}",
-            label=f"{'solved' if self.solved else 'unsolved'} ({self.evaluation}, {last} steps)",
+            title=f"{first_member(self.evaluation, self.result)}, board {self.sample}, {self.givens} givens, {kind}: "
+            f"{ending}",
+            label=f"{'solved' if self.solved else 'unsolved'} ({self.evaluation}, {steps})",
         )
 
 
 def _recorded_boards(run: Run) -> Iterator[_Shown]:
     for name, result in _results(run, "puzzle", "solution", "prediction", "correct", "givens", "branching").items():
         layers = list(_layers(run, "trajectory", name).values())
-        # With votes the answer may be that of another initial state than the first, whose states are recorded.
-        if not layers or "state" not in layers[-1] or "votes" in result.dims:
+        if not layers or "state" not in layers[-1]:
             continue
-        states = layers[-1]["state"]
+        states, by = layers[-1]["state"], Votes(name, result).main if "member_correct" in result else None
         for sample in np.intersect1d(states["sample"].values, result["sample"].values):
-            yield _Shown(name, int(sample), result.sel(sample=sample), states.sel(sample=sample))
+            board = _Shown(name, int(sample), result.sel(sample=sample), states.sel(sample=sample), by)
+            # The digits of a first member that was outvoted are not known.
+            if board.own[-1]:
+                yield board
 
 
 def _oscillators(run: Run) -> Figure:
     boards = list(_recorded_boards(run))
     if not boards:
-        raise _Missing("no evaluation without votes has recorded trajectories")
+        raise _Missing("no trajectory with a known answer was recorded")
     chosen = _solved_and_unsolved(boards)
     block = BlockShape(*run.spec.get("task", {}).get("block", (3, 3)))
     return board_figure([board.story() for board in chosen], block=block)

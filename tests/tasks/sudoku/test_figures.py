@@ -7,12 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from oscillo_tasks.sudoku.accuracy_figures import bin_edges
 from oscillo_tasks.sudoku.board_figure import frame_positions
-from oscillo_tasks.sudoku.figures import BoardStory, accuracy_by_givens, accuracy_over_steps, board_figure, figures
+from oscillo_tasks.sudoku.figures import (
+    BoardStory,
+    _recorded_boards,
+    accuracy_by_givens,
+    accuracy_over_steps,
+    board_figure,
+    figures,
+)
 from sudoku_run import EVALUATIONS, Evaluation, make_run
 
 from oscillo.plotting import save_figure
@@ -127,7 +135,7 @@ def test_counts_by_givens_add_up(run: Run, drawn: dict[str, Figure]) -> None:
     hard["branching"] = xr.zeros_like(hard["branching"])
     assert "hatched" in figure.get_supxlabel()
     single = accuracy_by_givens({"hard": hard})
-    assert single.get_suptitle().split() == "Boards solved: 20 % (hard); none needs branching".split()
+    assert single.get_suptitle().split() == "Boards solved: 20 % of 100 (hard); none needs branching".split()
     assert "hatched" not in single.get_supxlabel()
     shares, counts = single.axes
     bars = [bar.get_x() + bar.get_width() / 2 for bar in counts.patches]
@@ -175,27 +183,56 @@ def test_votes_and_early_stops(tmp_path: Path) -> None:
         assert save_figure(figure, tmp_path / f"{name}.png").stat().st_size > 10_000
     assert "keeps its last energy" in made["energy"].get_supxlabel()
     assert [axes.get_title(loc="left") for axes in made["votes"].axes] == [
-        "voted: 1 and 4 votes",
+        "voted: 1 and 4 votes, 60 samples",
         "voted: after 32 steps",
     ]
     # Energies along the steps are of the first initial state, and so are the groups they are compared in.
     right = run.data["result/voted"]["member_correct"].values[:, -1, 0]
     assert run.data["result/voted"]["correct"].values.sum() > right.sum()
-    # Boards are shown up to the step at which they stopped, and none that voted.
-    rows = made["oscillators"].get_suptitle().splitlines()
-    for row in rows:
-        sample = int(row.split("board ")[1].split(",")[0])
-        taken = int(run.data["result/stopped"]["steps_taken"].sel(sample=sample)[0])
-        assert row.startswith("stopped, ") and row.endswith((f"in {taken} steps", f"after {taken} steps"))
+    assert made["energy"].axes[0].get_title(loc="left").startswith("voted, first of 4 initial states")
+    # What votes have chosen is marked where it stands beside what has one initial state.
+    named = [text.get_text().split(":")[0] for text in made["accuracy_over_steps"].axes[0].texts[-2:]]
+    assert named == ["voted, 4 votes by majority", "stopped"]
+    titles = [axes.get_title(loc="left") for axes in made["accuracy_by_givens"].axes[:2]]
+    assert titles == ["voted, 4 votes by majority\n60 boards", "stopped\n60 boards"]
+    # Boards are shown up to the step at which they stopped.
+    rows = made["oscillators"].get_suptitle().replace("\nafter", " after").splitlines()
     shown = [int(axes.get_title(loc="center").split()[1]) for axes in made["oscillators"].axes if axes.get_title()]
-    assert max(shown) <= run.data["result/stopped"]["steps_taken"].values.max()
+    assert max(shown) <= max(taken_by(run, row) for row in rows)
 
 
-def test_boards_are_not_shown_with_votes_alone(tmp_path: Path) -> None:
-    run = open_run(make_run(tmp_path, [Evaluation("voted", 30, (22, 34), 16, 0.0, 4, votes=2)], trained=False))
+def taken_by(run: Run, row: str) -> int:
+    """Steps that the first initial state of a board took, which its headline tells."""
+    sample = int(row.split("board ")[1].split(",")[0])
+    taken = int(run.data[f"result/{row.split(',')[0]}"]["steps_taken"].sel(sample=sample)[0])
+    assert row.endswith((f"in {taken} steps", f"after {taken} steps"))
+    return taken
+
+
+def test_boards_of_votes_end_as_their_first_initial_state_does(tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path, [Evaluation("voted", 60, (22, 34), 16, 0.0, 4, votes=4)], trained=False))
+    result = run.data["result/voted"].to_dataset().compute()
+    own = result["member_correct"].values[:, -1, 0]
+    assert (own != result["correct"]).any()
+    boards = list(_recorded_boards(run))
+    chosen = result["chosen_majority"].values[:, -1, -1]
+    same = [row[member] == row[0] for row, member in zip(result["member_answer"].values[:, -1], chosen, strict=True)]
+    recorded = run.data["trajectory/voted/layer0"]["sample"].values
+    assert [board.sample for board in boards] == [sample for sample in recorded if same[sample]]
+    for board in boards:
+        assert board.solved == own[board.sample]
+        assert board.story().title.startswith("voted, first of 4 initial states, board ")
+
+
+def test_boards_of_outvoted_initial_states_are_left_out(tmp_path: Path) -> None:
+    """Their digits are not recorded, so they cannot be shown."""
+    path = make_run(tmp_path, [Evaluation("voted", 30, (22, 34), 16, 0.0, 4, votes=2)], trained=False)
+    result = zarr.open_group(path / "data.zarr", mode="r+")["result/voted"]
+    for name in ("member_answer", "chosen_majority"):  # the second of two, who answered otherwise
+        result[name][:] = np.broadcast_to([0, 1], result[name].shape)
     notes: list[str] = []
-    assert "oscillators" not in figures(run, notes.append)
-    assert "figure oscillators: left out, since no evaluation without votes has recorded trajectories" in notes
+    assert "oscillators" not in figures(open_run(path), notes.append)
+    assert "figure oscillators: left out, since no trajectory with a known answer was recorded" in notes
 
 
 def test_a_run_that_solves_everything_or_nothing(tmp_path: Path) -> None:
