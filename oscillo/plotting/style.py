@@ -109,10 +109,10 @@ PERCENT_TICKS = FuncFormatter(lambda share, _: f"{100 * share:.3g}")
 WHOLE_TICKS = StrMethodFormatter("{x:,.0f}")
 """Whole numbers, such as steps, written as in text."""
 
-_DIGITS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0), tuple(np.arange(1, 10, 0.25).tolist()))
+_DIGITS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9), np.arange(1, 10, 0.25))
 """First digits of the ticks of a logarithmic axis, for ever smaller spans."""
 
-_FEWEST_TICKS, _MOST_TICKS = 3, 7
+_FEWEST_TICKS, _MOST_TICKS = 4, 7
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def doubling_axis(axes: Axes, values: np.ndarray, *, most_ticks: int = 12) -> No
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers for a logarithmic axis, three or more however little it spans, and never many.
+    """Round numbers for a logarithmic axis, four or more however little it spans, and never many.
 
     Args:
         low: positive lower limit of the axis.

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oscillo.analysis import pair_auc, share_below
-from oscillo.plotting import duration, log_ticks, percent, spread, weighted_quantiles, wilson_interval
+from oscillo.plotting import counted, duration, log_ticks, percent, spread, weighted_quantiles, wilson_interval
 
 few = st.lists(st.integers(-3, 3), min_size=1, max_size=8)
 
@@ -69,6 +69,7 @@ def test_percent_never_claims_all_or_none(share: float) -> None:
 
 def test_text() -> None:
     assert [percent(share) for share in (0.942, 0.84, 0.9999, 0.0001)] == ["94.2 %", "84 %", "> 99.9 %", "< 0.1 %"]
+    assert [counted(number, "step") for number in (1, 2, 1024)] == ["1 step", "2 steps", "1,024 steps"]
     assert [duration(seconds) for seconds in (35, 44 * 60, 2.3 * 3600)] == ["35 s", "44 min", "2.3 h"]
 
 
@@ -95,5 +96,5 @@ def test_spread_labels_stay_within_bounds(positions: list[float], gap: float) ->
 def test_a_logarithmic_axis_has_neither_few_nor_many_ticks(power: float, span: float) -> None:
     low = 10**power
     ticks = np.array(log_ticks(low, low * span))
-    assert 3 <= len(ticks) <= 8
+    assert 4 <= len(ticks) <= 7
     assert np.all((low <= ticks) & (ticks <= low * span)) and np.all(np.diff(ticks) > 0)

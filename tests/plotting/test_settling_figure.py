@@ -60,7 +60,7 @@ def test_moves_have_ticks_however_little_they_differ(low: float, spread: float) 
     moves = settling_figure({"net": result(RISING, QUIET, [low * spread, low, low, low])}).axes[2]
     bottom, top = moves.get_ylim()
     ticks = moves.get_yticks()
-    assert len(ticks) >= 3 and np.all((bottom <= ticks) & (ticks <= top))
+    assert len(ticks) >= 4 and np.all((bottom <= ticks) & (ticks <= top))
 
 
 def test_three_panels_hold_the_numbers_of_every_run() -> None:

@@ -132,7 +132,7 @@ def test_errors_can_be_read_off_however_close_they_lie(
         ticks = axis.get_majorticklocs()
         labels = tick_labels(axis)
         assert np.all((limits[0] <= ticks) & (ticks <= limits[1]))
-        assert len(set(labels)) == len(labels) >= (3 if axis is axes.xaxis else 2)
+        assert len(set(labels)) == len(labels) >= (4 if axis is axes.xaxis else 2)
     for line in axes.lines:
         assert np.all((low <= line.get_ydata()) & (line.get_ydata() <= high))
     for text in axes.texts:

@@ -240,7 +240,8 @@ def _oscillators(run: Run) -> Figure:
     boards = list(_recorded_boards(run))
     if not boards:
         raise _Missing("no trajectory with a known answer was recorded")
-    chosen = _solved_and_unsolved(boards)
+    # Of votes, the answers of the first member on the way are not all known.
+    chosen = _solved_and_unsolved([board for board in boards if board.by is None] or boards)
     block = BlockShape(*run.spec.get("task", {}).get("block", (3, 3)))
     return board_figure([board.story() for board in chosen], block=block)
 
