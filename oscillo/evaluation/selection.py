@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from oscillo.analysis import pair_auc
+from oscillo.analysis import pair_auc, pair_count
 
 ENERGIES: tuple[str, ...] = ("energy_last", "energy_sum", "pseudo_energy_last", "pseudo_energy_sum")
 """Selectors that need a network with energy."""
@@ -110,7 +110,7 @@ def vote_metrics(
             picked = np.take_along_axis(right, members[:, number : number + 1], axis=1)
             found[f"votes_{count}/{selector}"] = float(picked.mean())
         found[f"votes_{count}/oracle"] = float(right[:, :count].any(axis=1).mean())
-    found["pairs"] = float((right.sum(axis=1) * (~right).sum(axis=1)).sum())
+    found["pairs"] = float(pair_count(right))
     for selector, values in scores.items():
         if selector != "majority":
             auc = pair_auc(values, right, lower_is_right=selector != "confidence")
