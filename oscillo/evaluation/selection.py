@@ -110,7 +110,7 @@ def vote_metrics(
             picked = np.take_along_axis(right, members[:, number : number + 1], axis=1)
             found[f"votes_{count}/{selector}"] = float(picked.mean())
         found[f"votes_{count}/oracle"] = float(right[:, :count].any(axis=1).mean())
-    found["pairs"] = float(pair_count(right))
+    found["pairs"] = float(pair_count(np.zeros(right.shape), right))
     for selector, values in scores.items():
         if selector != "majority":
             auc = pair_auc(values, right, lower_is_right=selector != "confidence")
