@@ -240,20 +240,19 @@ def _oscillators(run: Run) -> Figure:
     boards = list(_recorded_boards(run))
     if not boards:
         raise _Missing("no trajectory with a known answer was recorded")
-    # Of votes, the answers of the first member on the way are not all known.
-    chosen = _solved_and_unsolved([board for board in boards if board.by is None] or boards)
     block = BlockShape(*run.spec.get("task", {}).get("block", (3, 3)))
-    return board_figure([board.story() for board in chosen], block=block)
+    return board_figure([board.story() for board in _solved_and_unsolved(boards)], block=block)
 
 
 def _solved_and_unsolved(boards: list[_Shown]) -> list[_Shown]:
     """The hardest board that was solved and the hardest that was not, as far as there are both.
 
-    Of one evaluation if one has both, so that the two differ in nothing but the ending.
+    Of one evaluation if one has both, so that the two differ in nothing but the ending; rather of one without votes,
+    since with them the answers of the first member on the way are not all known.
     """
     endings = {(board.evaluation, board.solved) for board in boards}
     both = [board for board in boards if {(board.evaluation, True), (board.evaluation, False)} <= endings]
-    first = max(both or boards, key=lambda board: (board.solved, board.hardness))
+    first = max(both or boards, key=lambda board: (board.by is None, board.solved, board.hardness))
     others = [board for board in both or boards if board.solved != first.solved]
     if both:
         others = [board for board in others if board.evaluation == first.evaluation]
