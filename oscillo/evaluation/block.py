@@ -96,6 +96,7 @@ class Block:
         self.declared: dict[str, ResultArray] = passage.task.arrays()
         voted = {"prediction", "confidence", "correct"} if members > 1 else set()
         self._on_the_way = {name for name, array in self.declared.items() if array.at_steps or name in voted}
+        self.state: State = {}
         self.latest: Results = {}
         self.at: dict[str, list[Tensor]] = {}
         self.successive: list[Successive] = []
@@ -158,18 +159,21 @@ class Block:
 
     def _begin(self) -> None:
         """Bring every trajectory to the first state of the iterated layer."""
-        passage, states, stimuli = self.passage, [], []
+        passage, everyone = self.passage, len(self.sample)
         observed = any(self.course.wanted(layer) for layer in range(passage.schedule.iterated))
-        for ids, real in self._batches(torch.arange(len(self.sample))):
+        for ids, real in self._batches(torch.arange(everyone)):
             here = self._here(ids)
             way = self._way(ids, here, real, observed=observed)
             with precision_context(passage.precision, passage.device):
                 features, initial = passage.task.inputs(passage.model, here, way.draws)  # pyright: ignore[reportArgumentType]
                 start = passage.network.begin(features, initial, way)
-            states.append({name: value[:real] for name, value in start.state.items()})
-            stimuli.append(start.stimulus[:real])
-        self.state: State = {name: torch.cat([state[name] for state in states]) for name in states[0]}
-        self.stimulus = torch.cat(stimuli)
+            if not self.state:
+                self.state = {name: value.new_empty(everyone, *value.shape[1:]) for name, value in start.state.items()}
+                self.stimulus = start.stimulus.new_empty(everyone, *start.stimulus.shape[1:])
+            there = ids[:real].to(passage.device)
+            self.stimulus[there] = start.stimulus[:real]
+            for name, value in self.state.items():
+                value[there] = start.state[name][:real]
 
     def _state(self, ids: Tensor) -> State:
         there = ids.to(self.passage.device)
