@@ -322,7 +322,10 @@ class _Execution:
             return evaluate(
                 self.task, model, evaluation, self.task.evaluation_data(evaluation), seed=self.spec.seed,
                 precision=self.spec.precision, recording=self.spec.recording, store=store, parts=parts,
-                attributes={"flops_per_step": cost.step, "flops_outside": cost.outside},
+                attributes={
+                    "flops_per_step": cost.step, "flops_outside": cost.outside + cost.answer,
+                    "flops_per_look": cost.answer,
+                },
                 check=self.interruption.check, title=f"evaluating {evaluation.name}",
             )  # fmt: skip
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from oscillo.draws import Draws
 from oscillo.evaluation import EvaluationRecording
-from oscillo.evaluation.memory import block_bytes
+from oscillo.evaluation.memory import block_bytes, free_memory, too_many_votes
 from oscillo.evaluation.operations import Operations, operations
 from oscillo.layout import StateShape
 from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec, Unrolling
@@ -140,10 +140,11 @@ def make_plan(spec: RunSpec) -> Plan:
         for number, (declared, layer) in enumerate(zip(spec.network.layers, network.layers, strict=True))
     ]  # fmt: skip
     counted = operations(task, model)
-    forward = counted.outside + network.steps_of(None)[network.iterated] * counted.step
+    forward = counted.trajectory(network.steps_of(None)[network.iterated])
     batch = spec.training.batch_size
     kept, working = (int(batch * count) for count in kept_bytes(spec, compiled=any(compiled)))
     notes = [] if lacking is None else [f"steps run uncompiled: {lacking}"]
+    notes += [f"`run` would refuse {'.'.join(map(str, place))}: {text}" for place, text in crowded(spec)]
     absent = [where for where, _ in spec.task.missing()]
     notes += [f"not counted, because it is not there: {'.'.join(map(str, ('task', *where)))}" for where in absent]
     if spec.training.time_limit:
@@ -161,7 +162,7 @@ def _evaluations(spec: RunSpec, counted: Operations) -> list[EvaluationPlan]:
     found = []
     for evaluation, record in declared_recordings(spec):
         trajectories, steps = record.samples * evaluation.votes, record.schedule.last
-        flops = trajectories * (counted.outside + steps * counted.step)
+        flops = trajectories * counted.trajectory(steps, len(record.schedule.looks))
         memory = block_bytes(evaluation, record)
         found.append(EvaluationPlan(evaluation.name, record.samples, evaluation.votes, steps, flops, memory))
     return found
@@ -174,6 +175,16 @@ def declared_recordings(spec: RunSpec) -> list[tuple[EvaluationSpec, EvaluationR
         (evaluation, EvaluationRecording(task, network, evaluation, spec.recording, samples or 0))
         for evaluation in spec.task.evaluation_specs
         for samples in [spec.task.evaluation_samples(evaluation)]
+    ]
+
+
+def crowded(spec: RunSpec) -> list[tuple[tuple[str | int, ...], str]]:
+    """Votes that do not fit into the free memory of the device, each with its place in the spec."""
+    free = free_memory(choose_device(spec.device))
+    return [
+        (("task", "evaluations", number, "votes"), text)
+        for number, (evaluation, record) in enumerate(declared_recordings(spec))
+        if (text := too_many_votes(evaluation, record, free))
     ]
 
 
@@ -260,7 +271,7 @@ def _memory(spec: RunSpec, model: nn.Module, kept: int, working: int, device: to
 
 
 def _evaluation_line(evaluation: EvaluationPlan) -> str:
-    votes = f" x {evaluation.votes} votes" if evaluation.votes > 1 else ""
+    votes = f" x {evaluation.votes:,} votes" if evaluation.votes > 1 else ""
     size = f"{evaluation.samples:,} samples{votes} x {evaluation.steps:,} steps"
     cost = f"{_count(evaluation.flops)}FLOP at most, {_bytes(evaluation.memory)} at once"
     return f"evaluation {evaluation.name:10} {size}: {cost if evaluation.samples else 'not counted'}"
@@ -271,13 +282,15 @@ def _shape(shape: StateShape) -> str:
 
 
 def _count(number: float) -> str:
-    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+    for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.3g} {unit}"
     return f"{number:.0f} "
 
 
 def _bytes(number: int) -> str:
+    if number >= 2**40:
+        return f"{number / 2**40:.2f} TiB"
     if number >= 2**30:
         return f"{number / 2**30:.2f} GiB"
     return f"{number / 2**20:.1f} MiB" if number >= 2**20 else f"{number / 2**10:.0f} KiB"

@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from oscillo.evaluation.memory import free_memory, too_many_votes
 from oscillo.network import Network
-from oscillo.plan import declared_recordings
+from oscillo.plan import crowded
 from oscillo.recording import RecordingError, RunDirectory, RunDirectoryError
 from oscillo.runspec import LoadedSpec, RunSpec
 from oscillo.spec import SpecError, SpecProblem
@@ -38,22 +37,13 @@ def require(loaded: LoadedSpec, *, trained: bool = False, begun: bool = False) -
     spec = loaded.spec
     training = not trained and spec.training.trains
     found = [SpecProblem(("task", *place), text) for place, text in spec.task.missing(training=training)]
-    found += _refused(("device",), lambda: choose_device(spec.device)) or _crowded(spec)
+    refused = _refused(("device",), lambda: choose_device(spec.device))
+    found += refused or [SpecProblem(place, text) for place, text in crowded(spec)]
     found += _refused(("compile",), lambda: lacking_for_compiling(spec))
     if not trained and not begun:
         found += _refused(("training", "start"), lambda: start_weights(spec))
     if found:
         raise SpecError.at(loaded.document, found)
-
-
-def _crowded(spec: RunSpec) -> list[SpecProblem]:
-    """Votes that do not fit into the memory of the device."""
-    free = free_memory(choose_device(spec.device))
-    return [
-        SpecProblem(("task", "evaluations", number, "votes"), text)
-        for number, (evaluation, record) in enumerate(declared_recordings(spec))
-        if (text := too_many_votes(evaluation, record, free))
-    ]
 
 
 def _refused(place: tuple[str, ...], look: Callable[[], object]) -> list[SpecProblem]:

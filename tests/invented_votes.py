@@ -41,7 +41,7 @@ def invented_votes(
     by_votes = np.take_along_axis(right, chosen, axis=2)[..., 0]
     arrays |= {"correct_at": (("sample", "at_step"), by_votes), "correct": (("sample",), by_votes[:, -1])}
     attributes = {"steps": steps, "members": members, "flops_per_step": flops_per_step, "flops_outside": 2e7}
-    attributes["by"] = "majority"
+    attributes |= {"by": "majority", "flops_per_look": 1e7, "looks": [4, 8] if early_stop else []}
     result = xr.Dataset(arrays, {"at_step": at, "votes": votes, "member": np.arange(members)}, attributes)
     return result.assign(invented_settling(right[..., 0], at, members, seed, early_stop))
 

@@ -25,9 +25,9 @@ class Votes:
         name: of the evaluation.
         result: with `member_correct` [sample, at_step, member], `chosen_<selector>` [sample, at_step, votes] (the
             member that is taken among the first so many) and the coordinates `at_step` and `votes`; `member_answer`
-            [sample, at_step, member] (equal numbers for equal answers) where agreement is asked for, the attributes
-            `flops_per_step` and `flops_outside` (per sample) and, after an early stop, `steps_taken` [sample, member]
-            where the cost is.
+            [sample, at_step, member] (equal numbers for equal answers) where agreement is asked for; where the cost is,
+            the attributes `flops_per_step`, `flops_outside`, `flops_per_look` and `looks` and, after an early stop,
+            `steps_taken` [sample, member].
 
     Raises:
         ValueError: when there is no member, or no selector.
@@ -99,21 +99,24 @@ class Votes:
 
     @property
     def flops(self) -> np.ndarray:
-        """Mean cost of a sample in FLOP, [at_step, votes]: votes * (steps * flops_per_step + flops_outside).
+        """Mean cost of a sample in FLOP, [at_step, votes].
 
-        A member that stopped early costs the steps it took.
+        A member costs `flops_per_step` for each step it took, `flops_outside`, and `flops_per_look` for every look of
+        an early stop (attribute `looks`, the steps at which there is one) before its end.
 
         Raises:
             ValueError: when the cost of a step is not known.
         """
         if "flops_per_step" not in self.result.attrs:
             raise ValueError(f"{self.name}: the attribute flops_per_step is not there")
-        steps = np.broadcast_to(self.steps[:, None], (len(self.steps), self.result.sizes["member"]))
+        facts, members = self.result.attrs, self.result.sizes["member"]
+        taken = np.full((self.samples, members), self.steps[-1])
         if "steps_taken" in self.result:
             taken = self.result["steps_taken"].transpose("sample", "member").values
-            steps = np.stack([np.minimum(taken, step).mean(axis=0) for step in self.steps])
-        each = steps * self.result.attrs["flops_per_step"] + self.result.attrs["flops_outside"]
-        return each.cumsum(axis=1)[:, self.counts - 1]
+        ends = np.minimum(taken, self.steps[:, None, None])  # [at_step, sample, member]
+        looks = np.searchsorted(facts["looks"], ends)  # the answer at the end is among what comes once
+        cost = ends * facts["flops_per_step"] + looks * facts["flops_per_look"] + facts["flops_outside"]
+        return cost.mean(axis=1).cumsum(axis=1)[:, self.counts - 1]
 
     def table(self) -> xr.DataArray:
         """Share of right answers, [selector, at_step, votes]; the last selector is the oracle, any right answer."""

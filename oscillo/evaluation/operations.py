@@ -20,7 +20,13 @@ class Operations(NamedTuple):
     step: int
     """One step of the layer whose steps are counted."""
     outside: int
-    """Everything else: encoder, other layers, readouts, head."""
+    """What comes once, before the steps: encoder and the layers before."""
+    answer: int
+    """Reading an answer out: readout, the layers behind, head. Early stop does it at every look."""
+
+    def trajectory(self, steps: float, looks: float = 0) -> float:
+        """A trajectory of so many steps, with an answer at its end and at so many looks before."""
+        return self.outside + steps * self.step + (1 + looks) * self.answer
 
 
 def operations(task: Task, model: nn.Module) -> Operations:
@@ -43,4 +49,4 @@ def operations(task: Task, model: nn.Module) -> Operations:
             state, _ = layer(start.state, start.stimulus, 0 * layer.dt, layer.dt)
         with FlopCounterMode(display=False) as behind:
             task.outputs(model, network.finish(state, way))
-    return Operations(once.get_total_flops(), before.get_total_flops() + behind.get_total_flops())
+    return Operations(once.get_total_flops(), before.get_total_flops(), behind.get_total_flops())

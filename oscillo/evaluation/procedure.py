@@ -69,7 +69,8 @@ def evaluate(
     if store is not None and recording is not None:
         facts = {
             "steps": list(record.schedule.steps), "samples": total, "members": evaluation.votes, "by": evaluation.by,
-            "early_stop": evaluation.early_stop is not None, **(attributes or {}),
+            "early_stop": evaluation.early_stop is not None, "looks": sorted(record.schedule.looks),
+            **(attributes or {}),
         }  # fmt: skip
         with Recorder(store, evaluation.name, record.groups(), facts) as recorder:
             found = _joined(_written(done, record, recorder))

@@ -98,7 +98,7 @@ def _draw(axes: Axes, votes: Votes, selector: str, reference: ReferenceLine | No
     shown, low = np.maximum(wrong, floor), np.maximum(low, floor)
     best = lower_envelope(flops.ravel(), wrong.ravel())
     axes.plot(
-        flops.ravel()[best], shown.ravel()[best], color=FAINT, linewidth=7, solid_capstyle="round", zorder=1,
+        flops.ravel()[best], shown.ravel()[best], color=FAINT, linewidth=7, drawstyle="steps-post", zorder=1,
         label="least error",
     )  # fmt: skip
     shades = np.linspace(_LIGHTEST, _DARKEST, len(votes.counts))

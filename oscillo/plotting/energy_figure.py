@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from oscillo.analysis import share_below
 from oscillo.plotting.groups import FEW, Group, draw_groups
+from oscillo.plotting.labels import say_why_empty
 from oscillo.plotting.statistics import listed, percent, weighted_quantiles
 from oscillo.plotting.style import FIRST_GROUP, SECOND_GROUP, WHOLE_TICKS, SeriesStyle, headline, new_figure, style
 
@@ -183,6 +184,10 @@ def _draw_course(axes: Axes, panel: EnergyPanel, groups: tuple[str, str], label:
 
 def _draw_ends(axes: Axes, panel: EnergyPanel, groups: tuple[str, str]) -> None:
     drawn = _looks(panel, groups)
+    if len(drawn) > 1 and not panel.pairs:
+        # Each would be compared with the mean of its own kind alone.
+        say_why_empty(axes, "nothing to compare")
+        return
     draw_groups(
         axes, [Group(name, panel.deviations[members], panel.weights[members], look) for name, members, look in drawn]
     )
@@ -196,7 +201,7 @@ def _title(panel: EnergyPanel, groups: tuple[str, str], common: str) -> str:
     if absent:
         return f"{panel.name} (no {absent[0]})"
     if not panel.pairs:
-        return f"{panel.name} (no pairs with equal {common})"
+        return f"{panel.name} (all samples; no pairs with equal {common})"
     left_out = int((panel.weights == 0).sum())
     return f"{panel.name} ({left_out:,} of {len(panel.weights):,} left out)" if left_out else panel.name
 

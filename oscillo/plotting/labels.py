@@ -9,11 +9,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
+from oscillo.plotting.style import SHADE
+
 LINE_HEIGHT = 1.25
 """Distance between two labels, in font sizes."""
 
 PAD = 7.0
 """Distance from the curve, in points."""
+
+
+def say_why_empty(axes: Axes, text: str) -> None:
+    """Say in place of data why none are drawn."""
+    axes.set(xticks=[], yticks=[])
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=8, color=SHADE)
 
 
 def side_labels(

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from oscillo.analysis import Votes, pair_auc, pair_count
 from oscillo.plotting.groups import Group, draw_groups
+from oscillo.plotting.labels import say_why_empty
 from oscillo.plotting.statistics import listed, percent
 from oscillo.plotting.style import (
     FIRST_GROUP,
     INK,
     SECOND_GROUP,
-    SHADE,
     headline,
     new_figure,
     style,
@@ -93,13 +93,13 @@ def _draw_score(axes: Axes, votes: Votes, score: _Score) -> None:
     """Draw the numbers of right and wrong members, and say how well they are told apart."""
     axes.set_title(f"{votes.name}, {score.name}")
     if score.array not in votes.result:
-        _say(axes, f"no {score.name} recorded")
+        say_why_empty(axes, f"no {score.name} recorded")
         return
     values, right = votes.member_values(score.array), votes.member_right[:, -1]
     mixed = right.any(axis=1) & ~right.all(axis=1)
     auc = _auc(votes, score)
     if np.isnan(auc):
-        _say(axes, "no sample has right and wrong members")
+        say_why_empty(axes, "no sample has right and wrong members")
         return
     deviations = values[mixed] - np.nanmean(values[mixed], axis=1, keepdims=True)
     kinds = ((right[mixed], "right", FIRST_GROUP), (~right[mixed], "wrong", SECOND_GROUP))
@@ -137,7 +137,7 @@ def _draw_agreement(axes: Axes, votes: Votes) -> None:
     """Draw the part below the diagonal, which has every pair once."""
     axes.set_title(f"{votes.name}, same answer [% of {votes.samples:,}]")
     if "member_answer" not in votes.result:
-        _say(axes, "no answers recorded")
+        say_why_empty(axes, "no answers recorded")
         return
     table, names = agreement(votes), [*(_TICKS[selector] for selector in votes.selectors), "truth"]
     below = np.tri(len(names), k=-1, dtype=bool)[1:, :-1]
@@ -154,12 +154,6 @@ def _draw_agreement(axes: Axes, votes: Votes) -> None:
     axes.grid(False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-
-
-def _say(axes: Axes, text: str) -> None:
-    """Say why nothing is drawn."""
-    axes.set(xticks=[], yticks=[])
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=8, color=SHADE)
 
 
 def _finding(scores: Sequence[_Score], all_votes: Sequence[Votes]) -> str:

@@ -233,8 +233,8 @@ def _caption(courses: list[Course], stopping: bool) -> str:
     if stopping:
         text += (
             " The answer of a sample that has stopped no longer changes; moves are of those still running (n: how many "
-            "are left). Early stop goes by moves from look to look, which may be smaller. Mark: mean of the steps "
-            "taken by all members."
+            "are left). Early stop goes by moves from look to look, which may be smaller. Still running: of all "
+            "initial states, with their mean at the mark."
         )
     if any((course.distances == 0).any() for course in courses):
         text += " Moves of zero lie on the lower edge."

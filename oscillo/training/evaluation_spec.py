@@ -38,6 +38,11 @@ class EarlyStopSpec(Spec):
         "that stopping has changed.",
     )
 
+    @property
+    def first(self) -> int:
+        """Steps after which a sample leaves at the earliest: the first look has nothing to be compared with."""
+        return self.every + self.patience
+
     @model_validator(mode="after")
     def _whole_looks(self) -> EarlyStopSpec:
         if self.patience % self.every:
@@ -103,9 +108,9 @@ class EvaluationSpec(Spec):
             text = "no layer of this network is declared with more than one step, so there are none to take more of"
             found.append(("steps", text))
         last = network.steps_of(self.steps)[network.iterated]
-        if self.early_stop is not None and self.early_stop.every >= last > 1:
+        if self.early_stop is not None and (first := self.early_stop.first) >= last > 1:
             text = (
-                f"it looks after every {self.early_stop.every} steps, and there are only {last}: none would stop early"
+                f"a sample leaves after {first} steps at the earliest, and there are only {last}: none would stop early"
             )
             found.append(("early_stop", text))
         if several and not network.draws_states:

@@ -220,7 +220,7 @@ def test_energies_that_cannot_be_compared(tmp_path: Path) -> None:
     save_figure(figure, tmp_path / "both.png")
     assert title(figure).startswith("Median energy after the last step: −")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["hard (no wrong boards)", "after step 72", "apart (no pairs with equal length)", "after step 72"]
+    assert titles == ["hard (no wrong boards)", "after step 72", "apart (all samples; no pairs with equal length)", ""]
     mixed = energy_figure([deceptive(), apart], ("right boards", "wrong boards"), common="length")
     assert "in 100 % (hard, only 10 right boards) of the pairs" in title(mixed)  # and nothing of the other
 

@@ -205,7 +205,7 @@ DRAWN = small()["network"]["layers"][0]
         ({"by": "energy_sum", "early_stop": {}}, [DRAWN], "take `by: energy_last` or another"),
         ({"early_stop": {"every": 3, "patience": 4}}, [DRAWN], "patience = 4 is not a multiple of every = 3"),
         ({"votes": 3, "by": "lowest"}, [DRAWN], "by"),
-        ({"early_stop": {"every": 12, "patience": 12}}, [DRAWN], "looks after every 12 steps, and there are only 12"),
+        ({"early_stop": {"every": 4, "patience": 8}}, [DRAWN], "after 12 steps at the earliest, and there are only 12"),
         ({}, [{**BLOCK, "steps": 1}], "no layer of this network is declared with more than one step"),
     ],
 )
@@ -215,7 +215,7 @@ def test_what_cannot_work_is_refused_with_its_place(evaluation, layers, message)
 
 
 def test_votes_that_do_not_fit_are_refused_with_the_number_that_fits(tmp_path, monkeypatch):
-    monkeypatch.setattr("oscillo.preparation.free_memory", lambda device: 3_000_000)
+    monkeypatch.setattr("oscillo.plan.free_memory", lambda device: 3_000_000)
     with pytest.raises(oscillo.SpecError, match=r"initial states of a sample take .*; at most (\d+) fit") as error:
         run_small(tmp_path, **with_evaluations({"votes": 100_000}))
     assert not list(tmp_path.iterdir())

@@ -21,7 +21,7 @@ from oscillo.evaluation.memory import free_memory, too_many_votes
 from oscillo.network import Network, NetworkSpec
 from oscillo.preparation import weights_of
 from oscillo.recording import RunDirectory
-from oscillo.spec import load_plugins
+from oscillo.spec import Document, load_plugins, validate
 from oscillo.training.evaluation_spec import EarlyStopSpec, EvaluationSpec, Selector
 from oscillo_tasks.sudoku.boards import BoardError, check, contradictions, digit_string
 from oscillo_tasks.sudoku.task import BoardData, SudokuTaskSpec
@@ -134,13 +134,14 @@ class Solver:
             ValueError: when it makes no sense, here or at all.
         """
         for name, number in (("steps", steps), ("votes", votes)):
-            if (number is not None or name == "votes") and (not isinstance(number, int) or number < 1):
+            if (number is not None or name == "votes") and (type(number) is not int or number < 1):
                 whole = " (or None: as many as in training)" if name == "steps" else ""
                 raise ValueError(f"{name} is an integer of at least 1{whole}, not {number!r}")
         if by not in get_args(Selector):
             raise ValueError(f"by is one of {', '.join(get_args(Selector))}, not {by!r}")
         asked = {"steps": steps, "votes": votes, "by": by, "early_stop": early_stop}
-        evaluation = EvaluationSpec.model_validate({"name": "board", "batch_size": min(votes, BATCH), **asked})
+        asked |= {"name": "board", "batch_size": min(votes, BATCH)}
+        evaluation = validate(EvaluationSpec, Document.from_mapping(asked))
         network: Network = self.model.network  # pyright: ignore[reportAssignmentType]
         record = EvaluationRecording(self.task, network, evaluation, None, 1)
         found = [f"{field}: {text}" for field, text in evaluation.problems(network, self.task.arrays())]
