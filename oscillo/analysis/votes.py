@@ -107,8 +107,9 @@ class Votes:
         Raises:
             ValueError: when the cost of a step is not known.
         """
-        if "flops_per_step" not in self.result.attrs:
-            raise ValueError(f"{self.name}: the attribute flops_per_step is not there")
+        needed = ("flops_per_step", "flops_outside", "flops_per_look", "looks")
+        if lacking := [name for name in needed if name not in self.result.attrs]:
+            raise ValueError(f"{self.name}: the attribute {lacking[0]} is not there")
         facts, members = self.result.attrs, self.result.sizes["member"]
         taken = np.full((self.samples, members), self.steps[-1])
         if "steps_taken" in self.result:
