@@ -87,7 +87,8 @@ def explain(target: str, root: type[Spec] | None = None) -> Explanation:
     Args:
         target: `coupling`, `coupling.attention`, or a dotted path from the root of the spec, such as
             `network.layers.0.coupling`, with or without list indices, and with kinds as steps
-            (`task.sudoku.train`). An empty target explains the root.
+            (`task.sudoku.train`). An empty target explains the root. A field that only one mapping or kind has
+            is found by its bare name as well (`votes`).
         root: the class of the whole spec; without it only roles and kinds are known.
 
     Raises:
@@ -97,25 +98,50 @@ def explain(target: str, root: type[Spec] | None = None) -> Explanation:
     if parts and parts[0] in registered():
         base = _base(parts[0])
         return _follow([Holds(base, OneOf(base))], parts[1:], [parts[0]])
-    if root is None or (parts and parts[0] not in root.model_fields):
-        keys = list(root.model_fields) if root else []
-        raise ValueError(_unknown(parts[0] if parts else "", "the spec", [*registered(), *keys]))
+    if root is None:
+        raise ValueError(_unknown(parts[0] if parts else "", "the spec", [*registered()]))
+    if parts and parts[0] not in root.model_fields:
+        if places := _places(parts[0], root):
+            return _of_that_name(target, places, root)
+        raise ValueError(_unknown(parts[0], "the spec", [*registered(), *root.model_fields]))
     return _follow([Holds(root)], parts, [])
 
 
 def spec_reference(root: type[Spec]) -> str:
     """The reference of the spec as Markdown: the root, the mappings below it, then all roles and kinds."""
-    sections = [_explain_model(root, "the spec").to_markdown(2)]
-    sections += [_explain_model(model, path).to_markdown(3) for path, model in _mappings(root, "", {root})]
-    for role, kinds in registered().items():
-        seen: set[type[Spec]] = set(kinds.values())
-        sections.append(_explain_role(_base(role)).to_markdown(2))
-        for kind, spec in kinds.items():
-            title = f"{role}.{kind}"
-            sections.append(_explain_model(spec, title).to_markdown(3))
-            below = _mappings(spec, f"{title}.", seen)
-            sections += [_explain_model(model, path).to_markdown(4) for path, model in below]
+    sections = []
+    for level, title, model in _declared(root):
+        at = _explain_role(model) if title == getattr(model, "role", None) else _explain_model(model, title)
+        sections.append(at.to_markdown(level))
     return "\n".join(sections)
+
+
+def _declared(root: type[Spec]) -> Iterator[tuple[int, str, type[Spec]]]:
+    """Everything that has fields, with the level of its heading and its path: the root, mappings, roles, kinds."""
+    yield 2, "the spec", root
+    yield from ((3, path, model) for path, model in _mappings(root, "", {root}))
+    for role, kinds in registered().items():
+        yield 2, role, _base(role)
+        seen: set[type[Spec]] = set(kinds.values())
+        for kind, spec in kinds.items():
+            yield 3, f"{role}.{kind}", spec
+            yield from ((4, path, model) for path, model in _mappings(spec, f"{role}.{kind}.", seen))
+
+
+def _places(name: str, root: type[Spec]) -> list[str]:
+    """Paths of the fields of this name, one for each declaration that brings it."""
+    return [
+        name if title == "the spec" else f"{title}.{name}"
+        for _, title, model in _declared(root)
+        if title != getattr(model, "role", None) and name in _fields(model)
+    ]
+
+
+def _of_that_name(target: str, places: list[str], root: type[Spec]) -> Explanation:
+    """Explain the only field of a name, from its bare name; of several, say where they are."""
+    if len(places) == 1:
+        return explain(places[0] + target[len(target.partition(".")[0]) :], root)
+    raise ValueError(f"there is more than one `{target.partition('.')[0]}`: {', '.join(f'`{place}`' for place in places)}")
 
 
 def _follow(here: list[Holds], parts: list[str], done: list[str]) -> Explanation:
@@ -192,9 +218,14 @@ def _explain_role(base: type[ComponentSpec], title: str | None = None, entry: Fi
 
 def _explain_model(model: type[Spec], title: str, entry: FieldInfo | None = None) -> Explanation:
     summary, text = _doc(model)
-    chosen = {"kind"} if issubclass(model, ComponentSpec) else set()  # the title says it
-    fields = tuple(_field_text(name, info) for name, info in model.model_fields.items() if name not in chosen)
+    fields = tuple(_field_text(name, info) for name, info in _fields(model).items())
     return Explanation(title, (entry.description if entry else None) or summary, text, fields)
+
+
+def _fields(model: type[Spec]) -> dict[str, FieldInfo]:
+    """The fields of a declaration; of a component without its kind, which its title says."""
+    chosen = {"kind"} if issubclass(model, ComponentSpec) else set()
+    return {name: info for name, info in model.model_fields.items() if name not in chosen}
 
 
 def _field_text(name: str, entry: FieldInfo) -> FieldText:

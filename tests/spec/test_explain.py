@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 import pytest
-from sample_spec import KINDS, RootSpec
+from sample_spec import KINDS, ClipSpec, RootSpec
 
-from oscillo.spec import explain, spec_reference
+from oscillo.spec import Spec, explain, spec_reference
+
+
+class LimitSpec(Spec):
+    """Another declaration with a field that ClipSpec has."""
+
+    norm: int = 1
 
 
 def test_a_role_lists_its_kinds():
@@ -38,6 +44,9 @@ def test_a_kind_has_fields_with_type_bounds_default_and_meaning():
         ("clip", "clip", ["norm"]),
         ("givens", "givens", ["givens"]),
         ("bond.sum.terms.heads.heads", "bond.sum.terms.heads.heads", ["heads"]),
+        ("norm", "clip.norm", ["norm"]),
+        ("tied", "layers.tied", ["tied"]),
+        ("terms.heads.position", "bond.sum.terms.heads.position", ["position"]),
     ],
 )  # fmt: skip
 def test_paths_lead_into_the_spec(target, title, fields):
@@ -62,6 +71,15 @@ def test_a_path_to_a_component_lists_kinds_and_the_default():
 def test_unknown_targets_name_the_nearest(target, words):
     with pytest.raises(ValueError, match=words):
         explain(target, RootSpec)
+
+
+def test_a_bare_name_of_several_fields_names_them():
+    class TwiceSpec(RootSpec):
+        clips: ClipSpec
+        limit: LimitSpec
+
+    with pytest.raises(ValueError, match=r"more than one `norm`: `clip\.norm`, `limit\.norm`"):
+        explain("norm", TwiceSpec)
 
 
 def test_text_and_markdown_hold_everything():
