@@ -72,8 +72,9 @@ def selection_figure(results: Mapping[str, xr.Dataset]) -> Figure:
     """
     all_votes = [Votes(name, result) for name, result in results.items()]
     scores = [score for score in _SCORES if any(score.array in votes.result for votes in all_votes)]
-    agreement = any("member_answer" in votes.result for votes in all_votes)
-    columns = len(scores) + agreement
+    tables = {votes.name: agreement(votes) for votes in all_votes if "member_answer" in votes.result}
+    agreed, lowest = bool(tables), min((float(table.min()) for table in tables.values()), default=0.0)
+    columns = len(scores) + agreed
     if not columns:
         raise ValueError("no energies, confidences or answers of members to draw")
     figure = new_figure(max(3.3 * columns + 0.4, 5.5), 1.2 + 3.0 * len(all_votes))
@@ -81,11 +82,11 @@ def selection_figure(results: Mapping[str, xr.Dataset]) -> Figure:
     for row, votes in zip(rows, all_votes, strict=True):
         for axes, score in zip(row, scores, strict=False):
             _draw_score(axes, votes, score)
-        if agreement:
-            _draw_agreement(row[-1], votes)
+        if agreed:
+            _draw_agreement(row[-1], votes, tables.get(votes.name), lowest)
     for axes, score in zip(rows[-1], scores, strict=False):
         axes.set_xlabel(f"{score.name} less the mean of the sample")
-    headline(figure, _finding(scores, all_votes), _caption(scores, agreement))
+    headline(figure, _finding(scores, all_votes), _caption(scores, agreed))
     return figure
 
 
@@ -133,18 +134,24 @@ def agreement(votes: Votes) -> np.ndarray:
     return table
 
 
-def _draw_agreement(axes: Axes, votes: Votes) -> None:
-    """Draw the part below the diagonal, which has every pair once."""
+def _draw_agreement(axes: Axes, votes: Votes, table: np.ndarray | None, lowest: float) -> None:
+    """Draw the part below the diagonal, which has every pair once.
+
+    Args:
+        axes: where to.
+        votes: whose answers were chosen.
+        table: as `agreement` returns it; none where no answers were recorded.
+        lowest: share that has the lightest colour, the same in all matrices of a figure.
+    """
     axes.set_title(f"{votes.name}, same answer [% of {votes.samples:,}]")
-    if "member_answer" not in votes.result:
+    if table is None:
         say_why_empty(axes, "no answers recorded")
         return
-    table, names = agreement(votes), [*(_TICKS[selector] for selector in votes.selectors), "truth"]
+    names = [*(_TICKS[selector] for selector in votes.selectors), "truth"]
     below = np.tri(len(names), k=-1, dtype=bool)[1:, :-1]
     shown = np.ma.array(table[1:, :-1], mask=~below)
-    low = float(shown.min())
     # The darkest colours are left out, so that all numbers can be dark.
-    axes.imshow(shown, cmap="Blues", vmin=low - 0.02, vmax=1.02 + (1 - low))
+    axes.imshow(shown, cmap="Blues", vmin=lowest - 0.02, vmax=1.02 + (1 - lowest))
     for y, x in np.argwhere(below):
         text = percent(float(table[y + 1, x])).removesuffix(" %")
         axes.text(x, y, text, ha="center", va="center", fontsize=8.5, color=INK)

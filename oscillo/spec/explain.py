@@ -111,8 +111,10 @@ def spec_reference(root: type[Spec]) -> str:
     """The reference of the spec as Markdown: the root, the mappings below it, then all roles and kinds."""
     sections = []
     for level, title, model in _declared(root):
-        at = _explain_role(model) if title == getattr(model, "role", None) else _explain_model(model, title)
-        sections.append(at.to_markdown(level))
+        if issubclass(model, ComponentSpec) and title == model.role:
+            sections.append(_explain_role(model).to_markdown(level))
+        else:
+            sections.append(_explain_model(model, title).to_markdown(level))
     return "\n".join(sections)
 
 
@@ -141,7 +143,8 @@ def _of_that_name(target: str, places: list[str], root: type[Spec]) -> Explanati
     """Explain the only field of a name, from its bare name; of several, say where they are."""
     if len(places) == 1:
         return explain(places[0] + target[len(target.partition(".")[0]) :], root)
-    raise ValueError(f"there is more than one `{target.partition('.')[0]}`: {', '.join(f'`{place}`' for place in places)}")
+    listed = ", ".join(f"`{place}`" for place in places)
+    raise ValueError(f"there is more than one `{target.partition('.')[0]}`: {listed}")
 
 
 def _follow(here: list[Holds], parts: list[str], done: list[str]) -> Explanation:
