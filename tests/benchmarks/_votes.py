@@ -1,4 +1,7 @@
-"""The shipped Sudoku network on boards of 31-42 givens, 64 steps, for benchmarks of votes and early stop."""
+"""The shipped Sudoku network on boards of 31-42 givens, 64 steps, for benchmarks of votes and early stop.
+
+It runs on the GPU where there is one, as `device: auto` says.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from oscillo.evaluation import procedure
 from oscillo.preparation import compile_steps, start_weights
 from oscillo.runspec import RunSpec, read_spec
 from oscillo.training import Task
+from oscillo.training.hardware import choose_device
 from oscillo.training.weights import load_weights
 
 SPEC = Path(__file__).parents[2] / "specs" / "sudoku.yaml"
@@ -26,7 +30,7 @@ def shipped(boards: int) -> tuple[RunSpec, Task, nn.Module]:
     spec = read_spec(SPEC, [f"task.evaluations.0.boards={boards}", f"task.evaluations.0.steps={STEPS}"]).spec
     task = spec.task.build(spec.network, spec.seed)
     task.prepare_evaluations(lambda line: None)
-    model = task.model()
+    model = task.model().to(choose_device(spec.device))
     path = start_weights(spec)
     assert path is not None
     load_weights(model, path)

@@ -9,7 +9,11 @@ import statistics
 import torch
 from _votes import STEPS, evaluated
 
-VOTES, BATCH = 16, 128
+from oscillo.training.hardware import choose_device
+
+VOTES = 16
+BATCH = {"cpu": 128, "cuda": 2048}
+"""Trajectories that go through the network together, by device: a GPU is idle with few."""
 
 
 def main() -> None:
@@ -17,11 +21,13 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--boards", type=int, default=1000, help="boards whose answers are compared")
     arguments.add_argument("--rounds", type=int, default=5)
+    device = choose_device("auto")
+    arguments.add_argument("--batch", type=int, default=BATCH.get(device.type, 128), help="trajectories together")
     given = arguments.parse_args()
-    boards, few, many = given.boards, min(12, given.boards), min(128, given.boards)
+    boards, few, many = given.boards, min(12, given.boards), min(max(128, given.batch // VOTES * 4), given.boards)
     asked = {"votes": VOTES, "by": "pseudo_energy_last"}
     alone = asked | {"batch_size": VOTES}
-    together = asked | {"batch_size": BATCH, "early_stop": {"compare": 0}}
+    together = asked | {"batch_size": given.batch, "early_stop": {"compare": 0}}
     for way, limit in ((alone, 1), (together, many)):
         evaluated(boards, limit, **way)  # compiles
     rates: dict[str, list[float]] = {"alone": [], "together": []}
@@ -32,11 +38,11 @@ def main() -> None:
         rates["together"].append(many / seconds)
         print(f"round {number}: {rates['alone'][-1]:.2f} and {rates['together'][-1]:.2f} boards/s", flush=True)
     ratio = statistics.median(b / a for a, b in zip(rates["alone"], rates["together"], strict=True))
-    _, whole, _ = evaluated(boards, boards, **asked, batch_size=BATCH)
+    _, whole, _ = evaluated(boards, boards, **asked, batch_size=given.batch)
     _, stopped, metrics = evaluated(boards, boards, **together)
     different = (whole["prediction"] != stopped["prediction"]).reshape(boards, -1).any(axis=1).mean()
     print(
-        f"{VOTES} votes, {STEPS} steps, {torch.get_num_threads()} threads:"
+        f"{VOTES} votes, {STEPS} steps, {device.type}, {torch.get_num_threads()} threads:"
         f" {statistics.median(rates['alone']):.2f} boards/s one at a time,"
         f" {statistics.median(rates['together']):.2f} together with early stop ({metrics['steps_taken']:.1f} steps);"
         f" of {boards} boards {whole['correct'].mean():.4f} solved by all steps, {stopped['correct'].mean():.4f} with"
