@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -77,11 +78,26 @@ def figures(run: Run, note: Callable[[str], None] = _log.warning) -> dict[str, F
     return drawn
 
 
-def training_steps(run: Run) -> int | None:
-    """Steps that the layers take by the spec; None when they take different numbers or have no integrator."""
-    layers = run.spec.get("network", {}).get("layers", [])
-    steps = {layer.get("integrator", {}).get("steps") for layer in layers}
-    return steps.pop() if len(steps) == 1 else None
+@dataclass(frozen=True)
+class _Iterated:
+    """The layer whose steps are counted: the last one of the spec with more than one step, or else the last."""
+
+    number: int
+    declared: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, run: Run) -> _Iterated:
+        layers = [cls(*layer) for layer in enumerate(run.spec["network"]["layers"])]
+        return next((layer for layer in reversed(layers) if layer.steps > 1), layers[-1])
+
+    @property
+    def is_block(self) -> bool:
+        return self.declared.get("kind") == "block"
+
+    @property
+    def steps(self) -> int:
+        """As declared."""
+        return int((self.declared if self.is_block else self.declared["integrator"]).get("steps", 1))
 
 
 def _results(run: Run, *needed: str) -> dict[str, xr.Dataset]:
@@ -110,7 +126,7 @@ def _training(run: Run) -> Figure:
 
 def _over_steps(run: Run) -> Figure:
     needed = ("correct_at", "cells_correct_at", "puzzle", "branching")
-    return accuracy_over_steps(_results(run, *needed), training_steps(run))
+    return accuracy_over_steps(_results(run, *needed), _Iterated.of(run).steps)
 
 
 def _by_givens(run: Run) -> Figure:
@@ -225,10 +241,10 @@ class _Shown:
 
 def _recorded_boards(run: Run) -> Iterator[_Shown]:
     for name, result in _results(run, "puzzle", "solution", "prediction", "correct", "givens", "branching").items():
-        layers = list(_layers(run, "trajectory", name).values())
-        if not layers or "state" not in layers[-1]:
+        recorded = _layers(run, "trajectory", name).get(f"layer{_Iterated.of(run).number}")
+        if recorded is None or "state" not in recorded:
             continue
-        states, by = layers[-1]["state"], Votes(name, result).main if "member_correct" in result else None
+        states, by = recorded["state"], Votes(name, result).main if "member_correct" in result else None
         for sample in np.intersect1d(states["sample"].values, result["sample"].values):
             board = _Shown(name, int(sample), result.sel(sample=sample), states.sel(sample=sample), by)
             # The digits of a first member that was outvoted are not known.
@@ -237,6 +253,8 @@ def _recorded_boards(run: Run) -> Iterator[_Shown]:
 
 
 def _oscillators(run: Run) -> Figure:
+    if _Iterated.of(run).is_block:
+        raise _Missing("the layer whose steps are counted is a block, and its states are no oscillators")
     boards = list(_recorded_boards(run))
     if not boards:
         raise _Missing("no trajectory with a known answer was recorded")

@@ -19,7 +19,7 @@ network:
     - manifold: {kind: sphere, dimension: 4}
       channels: 32
       integrator: {kind: projected_euler, steps: 16}
-task:
+{more_layers}task:
   kind: sudoku
   block: [3, 3]
   evaluations:
@@ -52,16 +52,20 @@ EVALUATIONS = (
 )
 
 
-def make_run(root: Path, evaluations: Sequence[Evaluation] = EVALUATIONS, *, trained: bool = True) -> Path:
-    """Write the run and return its folder."""
-    spec = SPEC + "".join(f"    - {{name: {each.name}, votes: {each.votes}}}\n" for each in evaluations)
+def make_run(
+    root: Path, evaluations: Sequence[Evaluation] = EVALUATIONS, *, trained: bool = True, more_layers: str = ""
+) -> Path:
+    """Write the run and return its folder; more layers are declared behind the oscillators, and a step recorded."""
+    spec = SPEC.replace("{more_layers}", more_layers) + "".join(
+        f"    - {{name: {each.name}, votes: {each.votes}}}\n" for each in evaluations
+    )
     run = RunDirectory.create(root, "sudoku", spec_yaml=spec, sources={}, provenance={})
     write_training(run.metrics, trained)
     with TrajectoryStore(run.data) as store:
         for evaluation in evaluations:
             invented = Invented(evaluation)
             write_measurements(run.metrics, invented)
-            record(store, invented)
+            record(store, invented, more_layers.count("kind: block"))
     run.set_state("done")
     return run.path
 
@@ -163,8 +167,8 @@ class Invented:
         return steps, samples, moved.astype(np.float32)
 
 
-def record(store: TrajectoryStore, invented: Invented) -> None:
-    """Record the evaluation as a run does."""
+def record(store: TrajectoryStore, invented: Invented, blocks: int) -> None:
+    """Record the evaluation as a run does, with one step of some blocks behind the oscillators."""
     steps, chosen, states = invented.states()
     energies = invented.energies()
     n = invented.evaluation.boards
@@ -194,9 +198,14 @@ def record(store: TrajectoryStore, invented: Invented) -> None:
             {str(dim): values.values.tolist() for dim, values in invented.more.coords.items()},
         ),
     ]  # fmt: skip
+    behind = [f"layer{1 + number}" for number in range(blocks)]
+    single = _declared({"state": (states[:, :2], site)})
+    groups += [GroupDeclaration("trajectory", single, layer, {"step": [0, 1]}) for layer in behind]
     attributes = {"steps": invented.evaluation.steps, **invented.more.attrs}
     with Recorder(store, invented.evaluation.name, groups, attributes) as recorder:
         recorder.write("trajectory", chosen, {"state": states}, layer="layer0")
+        for layer in behind:
+            recorder.write("trajectory", chosen, {"state": states[:, :2]}, layer=layer)
         recorder.write("summary", np.arange(n), {name: values for name, (values, _) in summary.items()}, layer="layer0")
         recorder.write("result", np.arange(n), {name: values for name, (values, _) in result.items()})
 

@@ -160,6 +160,26 @@ def test_both_boards_shown_are_of_one_evaluation_if_one_has_both_kinds(tmp_path:
     assert [row.split(",")[0] for row in rows] == ["id", "id"]
 
 
+BLOCK = "    - {kind: block, channels: 32, block: {kind: feed_forward}, steps: 1}\n"
+
+
+def test_boards_show_the_layer_whose_steps_are_counted(tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path, EVALUATIONS[:1], more_layers=BLOCK))
+    assert run.data["trajectory/id/layer1"].sizes["step"] == 2
+    figure = figures(run)["oscillators"]
+    assert "solved in 16 steps" in figure.get_suptitle()
+    assert [axes.get_title() for axes in figure.axes[:5]] == [f"step {step}" for step in (0, 4, 8, 12, 16)]
+
+
+def test_blocks_have_no_oscillators_to_show(tmp_path: Path) -> None:
+    notes: list[str] = []
+    iterated = BLOCK.replace("steps: 1", "steps: 6") + BLOCK
+    drawn = figures(open_run(make_run(tmp_path, EVALUATIONS[:1], more_layers=iterated)), notes.append)
+    assert "oscillators" not in drawn and "trained with 6 steps" in texts(drawn["accuracy_over_steps"])
+    (note,) = notes
+    assert note.startswith("figure oscillators: left out, since the layer whose steps are counted is a block")
+
+
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     notes: list[str] = []
     trained_only = open_run(make_run(tmp_path / "a", []))
