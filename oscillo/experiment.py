@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from oscillo.evaluation import Parts, evaluate, metric_names
+from oscillo.evaluation import Parts, block_samples, evaluate, metric_names
 from oscillo.evaluation.operations import operations
 from oscillo.plan import recording_bytes
 from oscillo.preparation import WEIGHTS, Preparation, require, weights_of
@@ -32,7 +33,7 @@ from oscillo.recording import (
 )
 from oscillo.recording.run_directory import State
 from oscillo.runspec import LoadedSpec, read_spec
-from oscillo.spec import SpecError, locating_failures, spec_hash, to_yaml
+from oscillo.spec import Problem, SpecError, locating_failures, spec_hash, to_yaml
 from oscillo.summary import show_results
 from oscillo.training import Checkpoints, EvaluationSpec, Interrupted, Interruption, Trainer
 from oscillo.training.progress import report
@@ -131,23 +132,34 @@ def reevaluate(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, o
     """
     trained = RunDirectory.open(Path(path))
     weights = weights_of(trained)
-    loaded = _own_spec(trained, [*overrides, *_only(trained, tuple(only))])
+    known = [evaluation.name for evaluation in _own_spec(trained).spec.task.evaluation_specs]
+    names = tuple(only) or known
+    if unknown := [name for name in names if name not in known]:
+        raise RunDirectoryError(f"{trained.path} has no evaluation {', '.join(unknown)}; it has {', '.join(known)}")
+    kept = [number for number, name in enumerate(known) if name in names]
+    left_out = [f"~task.evaluations.{number}" for number in reversed(range(len(known))) if number not in kept]
     parent = trained.path.resolve()
     runs = parent.parents[1]
     if runs.is_relative_to(Path.cwd()):
         runs = runs.relative_to(Path.cwd())
-    return _begin(loaded, runs, weights, parent=str(parent))
+    with _numbered(kept):
+        return _begin(_own_spec(trained, [*overrides, *left_out]), runs, weights, parent=str(parent))
 
 
-def _only(directory: RunDirectory, names: tuple[str, ...]) -> list[str]:
-    """Overrides that leave only the evaluations of those names."""
-    if not names:
-        return []
-    known = [evaluation.name for evaluation in _own_spec(directory).spec.task.evaluation_specs]
-    if unknown := [name for name in names if name not in known]:
-        raise RunDirectoryError(f"{directory.path} has no evaluation {', '.join(unknown)}; it has {', '.join(known)}")
-    left_out = [number for number, name in enumerate(known) if name not in names]
-    return [f"~task.evaluations.{number}" for number in reversed(left_out)]
+@contextmanager
+def _numbered(kept: Sequence[int]) -> Iterator[None]:
+    """Tell what is wrong with evaluations by their numbers in the whole list, of which only some are kept."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError(_renumbered(problem, kept) for problem in error.problems) from None
+
+
+def _renumbered(problem: Problem, kept: Sequence[int]) -> Problem:
+    match problem.path:
+        case ("task", "evaluations", int(number), *rest) if number < len(kept):
+            return replace(problem, path=("task", "evaluations", kept[number], *rest))
+    return problem
 
 
 def _own_spec(directory: RunDirectory, overrides: Iterable[str] = ()) -> LoadedSpec:
@@ -304,6 +316,7 @@ class _Execution:
                 prefix = f"{evaluation.name}/"
                 done = [line for line in lines if any(name.startswith(prefix) for name in line)]
                 if done:
+                    report(f"{evaluation.name}: done before")
                     results[evaluation.name] = {
                         name.removeprefix(prefix): value for name, value in done[-1].items() if name.startswith(prefix)
                     }
@@ -317,16 +330,15 @@ class _Execution:
 
     def _evaluate_one(self, model: nn.Module, evaluation: EvaluationSpec, parts: Parts) -> dict[str, float]:
         """Metrics of one evaluation, which is recorded."""
-        cost = operations(self.task, self.task.model())
+        data = self.task.evaluation_data(evaluation)
+        if kept := parts.kept(block_samples(evaluation), len(data)):
+            report(f"{evaluation.name}: going on after {kept} of {len(data)} samples")
         with TrajectoryStore(self.directory.data, {"spec_sha256": self.spec_sha256}) as store:
             return evaluate(
-                self.task, model, evaluation, self.task.evaluation_data(evaluation), seed=self.spec.seed,
+                self.task, model, evaluation, data, seed=self.spec.seed,
                 precision=self.spec.precision, recording=self.spec.recording, store=store, parts=parts,
-                attributes={
-                    "flops_per_step": cost.step, "flops_outside": cost.outside + cost.answer,
-                    "flops_per_look": cost.answer,
-                },
-                check=self.interruption.check, title=f"evaluating {evaluation.name}",
+                cost=operations(self.task, self.task.model()), check=self.interruption.check,
+                title=f"evaluating {evaluation.name}",
             )  # fmt: skip
 
     def _draw(self) -> None:

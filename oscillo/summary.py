@@ -12,14 +12,19 @@ from oscillo.training.progress import console, report
 
 _VOTES = re.compile(r"votes_(\d+)/(\w+)")
 
-_STOPPING = ("steps_taken", "steps_saved", "settled", "changed_by_stopping", "compared")
+_STOPPING = (
+    "steps_taken", "steps_saved", "compute_saved", "settled", "compared", "changed_by_stopping", "right_when_stopped",
+    "right_after_all_steps",
+)  # fmt: skip
+_ELSEWHERE = {*_STOPPING, "pairs", "paired_samples"} - {"steps_taken"}
+"""What other tables than the first one hold."""
 
 
 def show_results(evaluations: Sequence[EvaluationSpec], results: Mapping[str, Mapping[str, float]]) -> None:
     """Print the main metrics of all evaluations, one row each, and what votes and early stop have brought."""
     if not results:
         return
-    plain = lambda found: {key: value for key, value in found.items() if key not in (*_STOPPING, "pairs")}  # noqa: E731
+    plain = lambda found: {key: value for key, value in found.items() if key not in _ELSEWHERE}  # noqa: E731
     _show("results", "evaluation", {name: plain(found) for name, found in results.items()})
     stopping = {name: {key: found[key] for key in _STOPPING if key in found} for name, found in results.items()}
     _show("early stop", "evaluation", {name: found for name, found in stopping.items() if found})
@@ -36,8 +41,9 @@ def _show_votes(evaluation: EvaluationSpec, found: Mapping[str, float]) -> None:
         return
     _show(f"{name}: right, by the number of votes and who chooses (here {evaluation.by})", "votes", rows)
     aucs = {key.removeprefix("auc/"): value for key, value in found.items() if key.startswith("auc/")}
-    pairs = f"{name}: of {found.get('pairs', 0):,.0f} pairs of a right and a wrong answer to one sample, told apart"
-    _show(pairs, "", {"share": aucs} if aucs else {})
+    pairs, samples = (f"{found.get(what, 0):,.0f}" for what in ("pairs", "paired_samples"))
+    title = f"{name}: of {pairs} pairs of a right and a wrong answer to one sample ({samples} samples), told apart"
+    _show(title, "", {"share": aucs} if aucs else {})
 
 
 def _by_votes(found: Mapping[str, float]) -> dict[str, dict[str, float]]:

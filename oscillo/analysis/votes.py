@@ -1,6 +1,7 @@
 """What the votes of an evaluation are worth: right answers by selector, agreement, cost.
 
-A sample starts from several initial states, its members, and a selector chooses the answer of one of them.
+A sample starts from several initial states, its members, and a selector chooses the answer of one of them. An
+evaluation of one initial state has one member, whom every selector takes.
 """
 
 from __future__ import annotations
@@ -24,25 +25,34 @@ class Votes:
     Attributes:
         name: of the evaluation.
         result: with `member_correct` [sample, at_step, member], `chosen_<selector>` [sample, at_step, votes] (the
-            member that is taken among the first so many) and the coordinates `at_step` and `votes`; `member_answer`
-            [sample, at_step, member] (equal numbers for equal answers) where agreement is asked for; where the cost is,
-            the attributes `flops_per_step`, `flops_outside`, `flops_per_look` and `looks` and, after an early stop,
-            `steps_taken` [sample, member].
+            member that is taken among the first so many) and the coordinates `at_step` and `votes`; of one initial
+            state `correct_at` [sample, at_step] and the attribute `by`. `member_answer` [sample, at_step, member]
+            (equal numbers for equal answers) where agreement is asked for; where the cost is, the attributes
+            `flops_per_step`, `flops_outside`, `flops_per_look` and `looks` and, after an early stop, `steps_taken`
+            [sample, member].
 
     Raises:
-        ValueError: when there is no member, or no selector.
+        ValueError: when it is not known which answers were right on the way, or who was chosen.
     """
 
     name: str
     result: xr.Dataset
 
     def __post_init__(self) -> None:
-        if "member_correct" not in self.result or not self.selectors:
-            raise ValueError(f"{self.name}: votes need member_correct and chosen_<selector>, got {list(self.result)}")
+        if not ("correct_at" in self.result if self.alone else "member_correct" in self.result and self.selectors):
+            needed = "correct_at" if self.alone else "member_correct and chosen_<selector>"
+            raise ValueError(f"{self.name}: there is no {needed}, only {', '.join(map(str, self.result))}")
+
+    @property
+    def alone(self) -> bool:
+        """Whether every sample has started from one initial state alone."""
+        return "votes" not in self.result.sizes
 
     @property
     def selectors(self) -> list[str]:
-        """Selectors whose choices are known."""
+        """Selectors whose choices are known; the one that is declared for a single initial state."""
+        if self.alone:
+            return [str(self.result.attrs.get("by", "confidence"))]
         return [name for name in SELECTOR_NAMES if f"chosen_{name}" in self.result]
 
     @property
@@ -58,11 +68,13 @@ class Votes:
     @property
     def counts(self) -> np.ndarray:
         """How many members vote, [votes]."""
-        return self.result["votes"].values
+        return np.array([1]) if self.alone else self.result["votes"].values
 
     @cached_property
     def member_right(self) -> np.ndarray:
         """Whether each member is right, bool [sample, at_step, member]."""
+        if self.alone:
+            return self.result["correct_at"].transpose("sample", "at_step").values.astype(bool)[..., None]
         return self.result["member_correct"].transpose("sample", "at_step", "member").values.astype(bool)
 
     @property
@@ -72,6 +84,8 @@ class Votes:
 
     def chosen(self, selector: str) -> np.ndarray:
         """The member that a selector takes, int [sample, at_step, votes]."""
+        if self.alone:
+            return np.zeros((self.samples, len(self.steps), 1), dtype=int)
         return self.result[f"chosen_{selector}"].transpose("sample", "at_step", "votes").values.astype(int)
 
     def right(self, selector: str) -> np.ndarray:
@@ -110,7 +124,7 @@ class Votes:
         needed = ("flops_per_step", "flops_outside", "flops_per_look", "looks")
         if lacking := [name for name in needed if name not in self.result.attrs]:
             raise ValueError(f"{self.name}: the attribute {lacking[0]} is not there")
-        facts, members = self.result.attrs, self.result.sizes["member"]
+        facts, members = self.result.attrs, self.member_right.shape[2]
         taken = np.full((self.samples, members), self.steps[-1])
         if "steps_taken" in self.result:
             taken = self.result["steps_taken"].transpose("sample", "member").values

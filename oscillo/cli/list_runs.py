@@ -86,7 +86,10 @@ def main_metrics(run: RunDirectory) -> str:
 def _told(evaluation: str, found: Mapping[str, float]) -> str:
     """One evaluation: how it was done, and what came out."""
     known = [(found.get(what), what) for what in ("steps", "votes")]
-    how = ", ".join(f"{number:,.0f} {what}" for number, what in known if number)
+    words = [f"{number:,.0f} {what}" for number, what in known if number]
+    if taken := found.get("steps_taken"):
+        words.insert(1, f"early stop after {taken:.1f}")
+    how = ", ".join(words)
     accuracies = {name: value for name, value in found.items() if name.endswith("accuracy")}
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in (accuracies or found).items())
     return f"{evaluation} ({how}): {numbers}" if how else f"{evaluation}: {numbers}"

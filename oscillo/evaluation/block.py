@@ -75,6 +75,7 @@ class Block:
         settled: which ones had settled before the last step.
         changed: whether a settled trajectory that was taken to the end all the same ended with another answer.
         compared: which ones were.
+        right_at_end: of these, whether their last step leads to the right answer, int8; -1 where that is not known.
 
     Args:
         passage: how it goes.
@@ -104,6 +105,7 @@ class Block:
         self.settled = torch.zeros(len(self.sample), dtype=torch.bool)
         self.compared = self.sample < compared
         self.changed = torch.zeros(len(self.sample), dtype=torch.bool)
+        self.right_at_end = torch.full((len(self.sample),), -1, dtype=torch.int8)
         self._answers = 0
         self._quiet = torch.zeros(len(self.sample), dtype=torch.int64)
         self._looked: tuple[Tensor, Tensor] | None = None
@@ -272,11 +274,14 @@ class Block:
             self.successive.append(self._nothing_changed())
 
     def _note_changes(self, active: Tensor, results: Results) -> None:
-        """Note which settled trajectories that went on to the last step end with another answer."""
+        """Note which trajectories that went on after they had settled end with another answer, and which are right."""
         chosen = self.settled[active]
         there = active[chosen]
         if len(there):
             self.changed[there] = _differ(results["prediction"][chosen], self.latest["prediction"][there])
+        if "correct" in results:
+            compared = self.compared[active]
+            self.right_at_end[active[compared]] = results["correct"][compared].to(torch.int8)
 
     def _read_first(self) -> tuple[Tensor, Results] | None:
         """Outputs and results of the first initial state of all samples, a single step before an answer."""

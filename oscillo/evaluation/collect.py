@@ -54,6 +54,8 @@ def _results(block: Block, record: EvaluationRecording, by: Selector) -> Part:
     if record.schedule.early_stop:
         changed = torch.where(block.compared, block.changed.to(torch.int8), -1)
         found["changed_by_stopping"] = _by_member(block, changed.to(torch.int8))
+        if "right_after_all_steps" in record.results:
+            found["right_after_all_steps"] = _by_member(block, block.right_at_end)
         found["steps_taken"] = _by_member(block, block.taken.to(torch.int32))
         found["settled"] = _by_member(block, block.settled)
     return found

@@ -28,6 +28,12 @@ class Operations(NamedTuple):
         """A trajectory of so many steps, with an answer at its end and at so many looks before."""
         return self.outside + steps * self.step + (1 + looks) * self.answer
 
+    def attributes(self) -> dict[str, int]:
+        """The numbers as they are noted beside results: of a step, of what comes once, and of a look."""
+        return {
+            "flops_per_step": self.step, "flops_outside": self.outside + self.answer, "flops_per_look": self.answer,
+        }  # fmt: skip
+
 
 def operations(task: Task, model: nn.Module) -> Operations:
     """Operations of a step, and of what goes around the steps.

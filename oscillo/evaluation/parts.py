@@ -23,6 +23,13 @@ class Parts:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def kept(self, samples: int, total: int) -> int:
+        """How many of the first samples are done, in parts of so many each."""
+        done = 0
+        while done < total and self._path(done).is_file():
+            done = min(total, done + samples)
+        return done
+
     def load(self, first: int, samples: int) -> dict[str, np.ndarray] | None:
         """The part that begins at a sample; None when it is not done.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +11,10 @@ from torch import nn
 
 from oscillo.evaluation.block import Block, Passage
 from oscillo.evaluation.collect import Part, collect
+from oscillo.evaluation.operations import Operations
 from oscillo.evaluation.parts import Parts
 from oscillo.evaluation.recording import SCORES, EvaluationRecording
+from oscillo.evaluation.schedule import Schedule
 from oscillo.evaluation.selection import vote_metrics
 from oscillo.network import Network
 from oscillo.recording import Recorder, TrajectoryStore
@@ -35,7 +36,7 @@ def block_samples(evaluation: EvaluationSpec) -> int:
 def evaluate(
     task: Task, model: nn.Module, evaluation: EvaluationSpec, data: Data, *, seed: int, precision: Precision,
     recording: RecordingSpec | None = None, store: TrajectoryStore | None = None, parts: Parts | None = None,
-    attributes: Mapping[str, Any] | None = None, limit: int | None = None,
+    cost: Operations | None = None, limit: int | None = None,
     check: Callable[[], None] = lambda: None, title: str | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Evaluate a model and return its metrics by name.
@@ -52,7 +53,7 @@ def evaluate(
         recording: what to keep; needs `store`.
         store: where to keep it. An earlier recording of the same evaluation is replaced as a whole at the end.
         parts: where finished samples are kept until all are; those that are there are not evaluated again.
-        attributes: what else to note beside the recording.
+        cost: of a sample, noted beside the recording; without it nothing is said of compute.
         limit: look at the first so many samples only.
         check: called between batches; may raise to stop.
         title: shows progress under this name; None shows nothing.
@@ -70,13 +71,13 @@ def evaluate(
         facts = {
             "steps": list(record.schedule.steps), "samples": total, "members": evaluation.votes, "by": evaluation.by,
             "early_stop": evaluation.early_stop is not None, "looks": sorted(record.schedule.looks),
-            **(attributes or {}),
+            **(cost.attributes() if cost else {}),
         }  # fmt: skip
         with Recorder(store, evaluation.name, record.groups(), facts) as recorder:
             found = _joined(_written(done, record, recorder))
     else:
         found = _joined(done)
-    return _metrics(task, record, evaluation, found)
+    return _metrics(task, record, evaluation, found, cost)
 
 
 def _parts(
@@ -124,8 +125,9 @@ def _joined(parts: Iterable[Part]) -> dict[str, np.ndarray]:
 
 
 def _metrics(
-    task: Task, record: EvaluationRecording, evaluation: EvaluationSpec, found: Mapping[str, np.ndarray]
-) -> dict[str, float]:
+    task: Task, record: EvaluationRecording, evaluation: EvaluationSpec, found: Mapping[str, np.ndarray],
+    cost: Operations | None,
+) -> dict[str, float]:  # fmt: skip
     """Numbers that sum up an evaluation: the task's, what votes are worth, and what early stop has saved."""
     metrics = task.metrics(found)
     if record.votes and "member_correct" in found:
@@ -133,16 +135,29 @@ def _metrics(
         scores = {selector: found[SCORES[selector][0]][:, -1] for selector in record.selectors}
         metrics |= vote_metrics(chosen, found["member_correct"][:, -1], scores, record.votes)
     if record.schedule.early_stop:
-        taken, changed = found["steps_taken"], found["changed_by_stopping"]
-        metrics["steps_taken"] = float(taken.mean())
-        metrics["steps_saved"] = float(1 - taken.mean() / record.schedule.last)
-        metrics["settled"] = float(found["settled"].mean())
-        if (changed >= 0).any():
-            metrics["changed_by_stopping"] = float((changed[changed >= 0] == 1).mean())
-            metrics["compared"] = float((changed >= 0).sum())
+        metrics |= _stopping_metrics(record.schedule, found, cost)
     metrics["steps"] = float(record.schedule.last)
     if evaluation.votes > 1:
         metrics["votes"] = float(evaluation.votes)
+    return metrics
+
+
+def _stopping_metrics(schedule: Schedule, found: Mapping[str, np.ndarray], cost: Operations | None) -> dict[str, float]:
+    """What early stop has saved, and what it has changed in the trajectories that went on all the same."""
+    taken, changed = found["steps_taken"], found["changed_by_stopping"]
+    metrics = {"steps_taken": float(taken.mean()), "steps_saved": float(1 - taken.mean() / schedule.last)}
+    if cost:
+        looks = np.searchsorted(sorted(schedule.looks), taken)  # that at the end is the answer
+        spent = cost.trajectory(float(taken.mean()), float(looks.mean()))
+        metrics["compute_saved"] = 1 - spent / cost.trajectory(schedule.last)
+    metrics["settled"] = float(found["settled"].mean())
+    if (known := changed >= 0).any():
+        metrics["compared"] = float(known.sum())
+        metrics["changed_by_stopping"] = float((changed[known] == 1).mean())
+        if "right_after_all_steps" in found:
+            stopped = found["member_correct"][:, -1] if "member_correct" in found else found["correct"][:, None]
+            metrics["right_when_stopped"] = float(stopped[known].mean())
+            metrics["right_after_all_steps"] = float((found["right_after_all_steps"][known] == 1).mean())
     return metrics
 
 

@@ -102,6 +102,11 @@ class EvaluationRecording:
                 *each, "int8", "answer changed by stopping",
                 "1 when all steps lead to another answer, 0 when not, -1 where that was not found out",
             )  # fmt: skip
+            if "correct" in self.declared:
+                found["right_after_all_steps"] = ResultArray(
+                    *each, "int8", "answer right after all steps",
+                    "1 when all steps lead to the right answer, 0 when not, -1 where that was not found out",
+                )  # fmt: skip
         return found
 
     def _of_votes(self, answers: int) -> dict[str, ResultArray]:

@@ -102,7 +102,8 @@ def vote_metrics(
     Returns:
         `votes_<K>/<selector>`: share of samples with a right answer; `votes_<K>/oracle`: share with any right answer
         among the first K, which no selector can pass; `pairs`: how many pairs of a right and a wrong member of one
-        sample there are; `auc/<selector>`: the share of them that are told apart, see `oscillo.analysis.pair_auc`.
+        sample there are, and `paired_samples`: in how many samples; `auc/<selector>`: the share of them that are told
+        apart, see `oscillo.analysis.pair_auc`.
     """
     found = {}
     for number, count in enumerate(votes):
@@ -111,6 +112,7 @@ def vote_metrics(
             found[f"votes_{count}/{selector}"] = float(picked.mean())
         found[f"votes_{count}/oracle"] = float(right[:, :count].any(axis=1).mean())
     found["pairs"] = float(pair_count(np.zeros(right.shape), right))
+    found["paired_samples"] = float((right.any(axis=1) & ~right.all(axis=1)).sum())
     for selector, values in scores.items():
         if selector != "majority":
             auc = pair_auc(values, right, lower_is_right=selector != "confidence")

@@ -110,14 +110,15 @@ class EvaluationSpec(Spec):
         last = network.steps_of(self.steps)[network.iterated]
         if self.early_stop is not None and (first := self.early_stop.first) >= last > 1:
             text = (
-                f"a sample leaves after {first} steps at the earliest, and there are only {last}: none would stop early"
+                f"a sample leaves after {first} steps at the earliest (`every` + `patience`), and there are only "
+                f"{last}: none would stop early; take more `steps`, a smaller `every` and `patience`, or leave it out"
             )
             found.append(("early_stop", text))
         if several and not network.draws_states:
             same = f"all {self.votes} initial states would be the same one; leave `votes` out"
             text = f"nothing is drawn in this network: {same}"
             found.append(("votes", text))
-        if several and "energy" in self.by and not network.layers[network.iterated].measures_energy:
+        if "energy" in self.by and not network.layers[network.iterated].measures_energy:
             text = f"`{self.by}` compares energies, and a block has none; take `confidence` or `majority`"
             found.append(("by", text))
         needed = {"confidence": "confidence", "majority": "prediction"}.get(self.by, "")

@@ -119,6 +119,15 @@ def test_list_shows_state_metrics_and_size(oscillo: Command, trained: tuple[Path
     assert re.split(r"  +", rows[2].strip())[4] == Path(trained_copy).name
 
 
+def test_what_is_wrong_with_one_of_the_evaluations_has_the_number_that_was_written(
+    oscillo: Command, trained_copy: str
+) -> None:
+    for change, words in (("votes=0", "at least 1, not 0"), ("source=nope.csv", "there is no file or folder nope.csv")):
+        ended = oscillo("evaluate", trained_copy, f"task.evaluations.1.{change}", "--only", "longer")
+        place = f"override 1: task.evaluations.1.{change.partition('=')[0]}: "
+        assert ended.code == 2 and place in ended.output and words in ended.output, ended.output
+
+
 def test_a_checkpoint_of_the_reference_is_imported(oscillo: Command) -> None:
     torch.save({"model_state_dict": released_weights(channels=16)}, oscillo.folder / "checkpoint.pth")
     ended = oscillo("import", "sudoku-akorn", "checkpoint.pth", "--out", "weights.safetensors", "steps=8")

@@ -99,7 +99,8 @@ def test_a_killed_evaluation_goes_on_behind_its_last_block(oscillo: Command, tra
     again = oscillo.start("resume", str(run))
     again.wait_for(lambda: len(parts()) > len(kept) or not again.process.is_alive())
     assert {part: part.stat().st_mtime_ns for part in parts() if part in kept} == kept  # nothing is done twice
-    assert again.end().code == 0
+    ended = again.end()
+    assert ended.code == 0 and f"longer: going on after {2 * len(kept)} of " in ended.output
     assert same_results(run, oscillo.folder / whole.last_line) and not (run / "evaluating" / "longer").exists()
     results = [
         library.open_run(path).data["result/longer"].to_dataset() for path in (run, oscillo.folder / whole.last_line)

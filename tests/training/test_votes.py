@@ -8,6 +8,7 @@ from small_runs import metric_lines, run_small, small, task_of
 
 import oscillo
 from oscillo import experiment
+from oscillo.analysis import Votes
 from oscillo.draws import Draws
 from oscillo.evaluation import procedure
 from oscillo.evaluation.block import Block
@@ -147,6 +148,13 @@ def test_what_is_stopped_keeps_its_answer_and_has_no_energy_behind(voted):
     assert metrics["e1/steps_taken"] == pytest.approx(taken.mean())
     assert metrics["e1/steps_saved"] == pytest.approx(1 - taken.mean() / STEPS)
     assert metrics["e1/compared"] == 9 * MEMBERS
+    right, at_the_end = stopped["member_correct"].values[:, -1], stopped["right_after_all_steps"].values
+    np.testing.assert_array_equal(at_the_end[:9], whole["member_correct"].values[:9, -1])
+    assert (at_the_end[9:] == -1).all()
+    assert metrics["e1/right_when_stopped"] == pytest.approx(right[:9].mean())
+    assert metrics["e1/right_after_all_steps"] == pytest.approx(at_the_end[:9].mean())
+    spent = Votes("e1", stopped).flops[-1, -1] / Votes("e0", whole).flops[-1, -1]
+    assert metrics["e1/compute_saved"] == pytest.approx(1 - spent)
 
 
 @pytest.mark.parametrize("size", [1, 4, 7, 200])
@@ -201,11 +209,16 @@ DRAWN = small()["network"]["layers"][0]
     [
         ({"votes": 0}, [DRAWN], "votes.*at least 1, not 0"),
         ({"votes": 3, "by": "energy_last"}, [BLOCK], "nothing is drawn in this network"),
+        ({"by": "energy_last"}, [BLOCK], "compares energies, and a block has none"),
         ({"votes": 3, "by": "energy_sum"}, [DRAWN, BLOCK], "compares energies, and a block has none"),
         ({"by": "energy_sum", "early_stop": {}}, [DRAWN], "take `by: energy_last` or another"),
         ({"early_stop": {"every": 3, "patience": 4}}, [DRAWN], "patience = 4 is not a multiple of every = 3"),
         ({"votes": 3, "by": "lowest"}, [DRAWN], "by"),
-        ({"early_stop": {"every": 4, "patience": 8}}, [DRAWN], "after 12 steps at the earliest, and there are only 12"),
+        (
+            {"early_stop": {"every": 4, "patience": 8}},
+            [DRAWN],
+            r"after 12 steps at the earliest .*, and there are only 12: .* take more `steps`",
+        ),
         ({}, [{**BLOCK, "steps": 1}], "no layer of this network is declared with more than one step"),
     ],
 )
@@ -236,6 +249,10 @@ def test_blocks_are_counted_like_oscillators(tmp_path):
     run = run_small(tmp_path, **with_evaluations({}), network__layers=layers, task__rectify=False)
     results = results_of(run)
     assert results["at_step"].values.tolist() == [1, 2, 4, 8, 12] and results.attrs["steps"] == [1, 12, 1]
+    alone = Votes("e0", results)
+    np.testing.assert_array_equal(alone.table().sel(votes=1)[0], results["correct_at"].mean("sample"))
+    costs = results["at_step"] * results.attrs["flops_per_step"] + results.attrs["flops_outside"]
+    np.testing.assert_array_equal(alone.flops[:, 0], costs)
     task = task_of(small(**with_evaluations({}), network__layers=layers, task__rectify=False))
     model = task.model()
     load_weights(model, run.path / "weights.safetensors")

@@ -61,6 +61,14 @@ class BoardsSpec(Spec):
         default=None, ge=1, description="Rows of a file to read, from its beginning; left out, all."
     )
 
+    @model_validator(mode="after")
+    def _limit_is_for_files(self) -> BoardsSpec:
+        if self.limit is not None and self.source == "generated":
+            raise LocatedError(
+                f"`limit` is for files, and these boards are generated; write `boards: {self.limit}`", "limit"
+            )
+        return self
+
     def count(self, block: BlockShape) -> int | None:
         """How many boards there will be, about; None for a file that is not there."""
         if self.source == "generated":
@@ -92,7 +100,10 @@ class BoardsSpec(Spec):
             )  # fmt: skip
         file = read_boards(self.source, block, limit=self.limit)
         low, high = int(file.boards.givens.min()), int(file.boards.givens.max())
-        report(f"  {len(file.boards)} boards with {low}-{high} givens from {self.source}")
+        rows = (
+            f"the first {self.limit} rows" if self.limit else "all rows; `limit` takes fewer, `boards` is not for files"
+        )
+        report(f"  {len(file.boards)} boards with {low}-{high} givens from {self.source} ({rows})")
         for line in file.left_out:
             report(f"  {line}")
         return file.boards

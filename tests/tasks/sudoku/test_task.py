@@ -274,8 +274,15 @@ def test_boards_from_a_file(name, tmp_path, boards):
     np.testing.assert_array_equal(batch["puzzle"].flatten(1), boards.puzzles[[2, 0]])
     np.testing.assert_array_equal(batch["solution"].flatten(1), boards.solutions[[2, 0]])
     assert batch["index"].tolist() == [2, 0] and len(data) == 12
-    assert f"  12 boards with {boards.givens.min()}-{boards.givens.max()} givens from {source}" in lines
+    told = f"boards with {boards.givens.min()}-{boards.givens.max()} givens from {source}"
+    assert f"  12 {told} (all rows; `limit` takes fewer, `boards` is not for files)" in lines
+    assert any(line.startswith("  8 ") and line.endswith(" (the first 8 rows)") for line in lines)
     assert task.spec.training_samples == 8 and task.spec.evaluation_samples(task.spec.evaluations[0]) == 12
+
+
+def test_a_limit_of_generated_boards_is_refused():
+    with pytest.raises(oscillo.SpecError, match=r"task\.train\.limit: `limit` is for files, .* write `boards: 5`"):
+        build_task(train={"limit": 5})
 
 
 def test_bad_rows_are_told_and_left_out(tmp_path, boards):
