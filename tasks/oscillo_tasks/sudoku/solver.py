@@ -37,7 +37,7 @@ _BOARD_FILES = (".csv", ".csv.gz")
 
 @dataclass(frozen=True)
 class Answer:
-    """What the network says to a board."""
+    """What the network says to a board: digits, how sure it is of them, and which trajectory they come from."""
 
     digits: str
     """The filled board, row by row."""
