@@ -24,7 +24,7 @@ from oscillo.plotting.style import (
     style,
 )
 from oscillo.plotting.training_figure import Curve, training_figure
-from oscillo.plotting.votes import SELECTORS, first_member, voted
+from oscillo.plotting.votes import SELECTORS, first_member, mean_steps, stopping, up_to, voted
 from oscillo.plotting.votes_figure import votes_figure
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "headline",
     "log_ticks",
     "lower_envelope",
+    "mean_steps",
     "new_figure",
     "percent",
     "percent_axis",
@@ -60,8 +61,10 @@ __all__ = [
     "side_labels",
     "site_vectors",
     "spread",
+    "stopping",
     "style",
     "training_figure",
+    "up_to",
     "voted",
     "votes_figure",
     "weighted_quantiles",

@@ -17,7 +17,7 @@ from oscillo.plotting.labels import side_labels
 from oscillo.plotting.shares import ReferenceLine
 from oscillo.plotting.statistics import counted, percent, wilson_interval
 from oscillo.plotting.style import FAINT, SHADE, headline, log_ticks, new_figure, series_style, style
-from oscillo.plotting.votes import SELECTORS
+from oscillo.plotting.votes import SELECTORS, up_to
 
 COLUMNS = 2
 """Panels beside each other."""
@@ -164,6 +164,6 @@ def _finding(votes: Votes, flops: np.ndarray, wrong: np.ndarray) -> str:
 def _point(votes: Votes, wrong: np.ndarray, position: int, cost: str) -> str:
     step, number = np.unravel_index(position, wrong.shape)
     count, steps = counted(votes.counts[number], "vote"), counted(votes.steps[step], "step")
-    most = "up to " if "steps_taken" in votes.result else ""
+    most = up_to(votes.result)
     held = f"({count} of {most}{steps})".replace(" ", "\u00a0")
     return f"{percent(wrong[step, number])} {cost} {held}"

@@ -25,7 +25,7 @@ from oscillo.plotting.style import (
     series_style,
     style,
 )
-from oscillo.plotting.votes import first_member
+from oscillo.plotting.votes import first_member, mean_steps, stopping, up_to
 
 QUARTILES = (0.25, 0.5, 0.75)
 
@@ -92,10 +92,12 @@ class Course:
         share = self.right.mean(axis=0)
         best, last = int(share.argmax()), len(share) - 1
         first, *more = [best, last] if share[best] > share[last] else [last]
-        told = [f"{percent(share[first])} right after {counted(int(self.steps[first]), 'step')}"]
-        told += [f"{percent(share[step])} after {self.steps[step]:,}" for step in more]
+        most = up_to(self.result)
+        told = [f"{percent(share[first])} right after {most}{counted(int(self.steps[first]), 'step')}"]
+        told += [f"{percent(share[step])} after {most}{self.steps[step]:,}" for step in more]
         changed = percent(self.changed[:, -1].mean())
-        return f"{first_member(self.name, self.result)}: {', '.join(told)}; {changed} changed in the last"
+        name = first_member(self.name, self.result) + stopping(self.result)
+        return f"{name}: {', '.join(told)}; {changed} of the answers changed in the last step"
 
 
 @style()
@@ -114,9 +116,9 @@ def settling_figure(results: Mapping[str, xr.Dataset], reference: ReferenceLine 
     if not results:
         raise ValueError("no answers over steps to draw")
     courses = [Course(name, result) for name, result in results.items()]
-    stopping = any(course.stops for course in courses)
-    figure = new_figure(9.4, 7.1 + 1.6 * stopping)
-    panels = figure.subplots(3 + stopping, 1, height_ratios=[1.5, 1, 1.2, *[1] * stopping])
+    stops = any(course.stops for course in courses)
+    figure = new_figure(9.4, 7.1 + 1.6 * stops)
+    panels = figure.subplots(3 + stops, 1, height_ratios=[1.5, 1, 1.2, *[1] * stops])
     for axes in panels:
         doubling_axis(axes, np.unique(np.concatenate([course.steps for course in courses])))
     for axes in panels[:-1]:
@@ -125,11 +127,11 @@ def settling_figure(results: Mapping[str, xr.Dataset], reference: ReferenceLine 
     _draw_right(panels[0], courses, looks, reference)
     _draw_changed(panels[1], courses, looks)
     _draw_distances(panels[2], courses, looks)
-    if stopping:
+    if stops:
         _draw_running(panels[3], courses, looks)
     panels[-1].set_xlabel("steps taken")
     figure.align_ylabels(panels)
-    headline(figure, "\n".join(course.finding for course in courses), _caption(courses, stopping))
+    headline(figure, "\n".join(course.finding for course in courses), _caption(courses, stops))
     return figure
 
 
@@ -151,8 +153,9 @@ def _draw_percent(
     axes.set_ylabel(label)
     ends = []
     for course, look, each in zip(courses, looks, hits, strict=True):
-        share = float(draw_shares(axes, course.steps, each, look)[-1])
-        ends.append(_End(int(course.steps[-1]), share, percent(share)))
+        share = float(draw_shares(axes, course.steps, each, look, until=mean_steps(course.result))[-1])
+        stop = " (early stop)" if course.stops else ""
+        ends.append(_End(int(course.steps[-1]), share, percent(share) + stop))
     _name_ends(axes, courses, looks, ends)
 
 
@@ -224,16 +227,17 @@ def _name_ends(axes: Axes, courses: list[Course], looks: list[SeriesStyle], ends
     side_labels(axes, labels, x=longest)
 
 
-def _caption(courses: list[Course], stopping: bool) -> str:
+def _caption(courses: list[Course], stops: bool) -> str:
     text = (
         "Of the first initial state of each sample. Bars: 95 % Wilson intervals. Changed: the answer is another one "
         "than a single step before. Move: root mean square change of the outputs in that step, median and quartiles. "
         "In a cycle of two steps both go on for ever, though every second state is the same."
     )
-    if stopping:
+    if stops:
         text += (
-            " The answer of a sample that has stopped no longer changes; moves are of those still running (n: how many "
-            "are left). Early stop goes by moves from look to look, which may be smaller. Still running: of all "
+            " Dashed: beyond the mean number of steps taken. The answer of a sample that has stopped no longer "
+            "changes; moves are of those still running (n: how many are left). Early stop goes by moves from look to "
+            "look, which may be smaller. Still running: of all "
             "initial states, with their mean at the mark."
         )
     if any((course.distances == 0).any() for course in courses):

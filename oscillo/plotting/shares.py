@@ -14,10 +14,14 @@ from oscillo.plotting.labels import side_labels
 from oscillo.plotting.statistics import percent, wilson_interval
 from oscillo.plotting.style import SHADE, SeriesStyle
 
+STOPPED = (0, (1.5, 1.5))
+"""Dashes of a line behind the mean number of steps taken before an early stop."""
+
 
 def draw_shares(
-    axes: Axes, x: ArrayLike, hits: np.ndarray, look: SeriesStyle, *, intervals: bool = True, **line: Any
-) -> np.ndarray:
+    axes: Axes, x: ArrayLike, hits: np.ndarray, look: SeriesStyle, *, intervals: bool = True, until: float = np.inf,
+    **line: Any,
+) -> np.ndarray:  # fmt: skip
     """Draw the share of samples that are hit, point by point, with 95 % Wilson intervals.
 
     Args:
@@ -26,6 +30,7 @@ def draw_shares(
         hits: bool [sample, point].
         look: of the series.
         intervals: whether these are drawn; series of equal shares would draw theirs over one another.
+        until: mean place at which samples stop; behind the last point before it the line is dashed.
         **line: arguments of matplotlib's `errorbar` that the look does not have, or that take its place.
 
     Returns:
@@ -34,7 +39,13 @@ def draw_shares(
     share = hits.mean(axis=0)
     low, high = wilson_interval(hits.sum(axis=0), np.full(len(share), len(hits)))
     drawn: dict[str, Any] = look.line | look.mark | {"elinewidth": 0.9, "clip_on": False, "zorder": 3} | line
-    axes.errorbar(x, share, yerr=(share - low, high - share) if intervals else None, **drawn)
+    bars = (share - low, high - share) if intervals else None
+    x, taken = np.asarray(x), int(np.searchsorted(x, until, side="right"))
+    if taken < len(share):
+        drawn["linestyle"] = ""
+        for part, dashes in ((slice(taken), look.linestyle), (slice(max(taken - 1, 0), None), STOPPED)):
+            axes.plot(x[part], share[part], color=look.color, linestyle=dashes, clip_on=False, zorder=3.1)
+    axes.errorbar(x, share, yerr=bars, **drawn)
     return share
 
 

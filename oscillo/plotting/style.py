@@ -148,10 +148,10 @@ def headline(figure: Figure, finding: str, caption: str = "") -> None:
 def _wrapped(figure: Figure, text: str, size: float, width: float) -> str:
     """Break lines that are wider than the figure; a letter is about `width` times the font size wide.
 
-    A number keeps its percent sign, and what is in brackets stays with what it is about.
+    A number keeps its percent sign and its "up to", and what is in brackets stays with what it is about.
     """
     letters = int(72 * figure.get_figwidth() * 0.97 / (size * width))
-    held = text.replace(" %", "\u00a0%").replace(" (", "\u00a0(")
+    held = text.replace(" %", "\u00a0%").replace(" (", "\u00a0(").replace("up to ", "up\u00a0to\u00a0")
     lines = [wrapped for line in held.splitlines() for wrapped in wrap(line, letters)]
     return "\n".join(lines).replace("\u00a0", " ")
 

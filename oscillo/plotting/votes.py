@@ -1,4 +1,4 @@
-"""How selectors look in figures, and how results are named whose samples start from several initial states."""
+"""How selectors look in figures, and how results are named that have votes or an early stop."""
 
 from __future__ import annotations
 
@@ -18,6 +18,24 @@ SELECTORS = {
 
 ORACLE = SeriesStyle(INK, "", (0, (4, 1.5)))
 """Look of the bound: any of the answers is right."""
+
+
+def mean_steps(result: xr.Dataset) -> float:
+    """Mean number of steps that trajectories take before an early stop; infinite where there is none."""
+    return float(result["steps_taken"].mean()) if "steps_taken" in result else float("inf")
+
+
+def stopping(result: xr.Dataset) -> str:
+    """What is added to the name of a result with an early stop, such as `, early stop (16 steps on average)`."""
+    if "steps_taken" not in result:
+        return ""
+    mean = f"{mean_steps(result):.1f}".removesuffix(".0")
+    return f", early stop ({mean} steps taken on average)"
+
+
+def up_to(result: xr.Dataset) -> str:
+    """What stands before a number of steps: nothing, or `up to ` with an early stop."""
+    return "up to " if "steps_taken" in result else ""
 
 
 def voted(name: str, result: xr.Dataset) -> str:

@@ -22,7 +22,7 @@ from oscillo.plotting.style import (
     percent_axis,
     style,
 )
-from oscillo.plotting.votes import ORACLE, SELECTORS
+from oscillo.plotting.votes import ORACLE, SELECTORS, mean_steps, stopping, up_to
 
 FIRST = SeriesStyle(SHADE, ".", "-")
 """Look of the first member alone."""
@@ -58,6 +58,8 @@ def votes_figure(results: Mapping[str, xr.Dataset], reference: ReferenceLine | N
         "names; the samples are the same for all, so selectors differ more surely than they suggest. Oracle: any of "
         "the answers is right."
     )
+    if any("steps_taken" in votes.result for votes in all_votes):
+        caption += " Dashed on the left: beyond the mean number of steps taken."
     headline(figure, _finding(all_votes), caption)
     return figure
 
@@ -66,14 +68,16 @@ def _draw_steps(axes: Axes, votes: Votes, reference: ReferenceLine | None) -> No
     percent_axis(axes)
     doubling_axis(axes, votes.steps)
     axes.set_ylabel("right answers [%]")
-    axes.set_title(f"{votes.name}: 1 and {votes.counts[-1]} votes, {counted(votes.samples, 'sample')}")
+    title = f"{votes.name}: 1 and {votes.counts[-1]} votes, {counted(votes.samples, 'sample')}"
+    axes.set_title(title + stopping(votes.result).replace(", ", ",\n"))
+    until = mean_steps(votes.result)
     axes.plot(votes.steps, votes.oracle[..., -1].mean(axis=0), label="oracle", **ORACLE.line)
     for selector in votes.selectors:
         name, look = SELECTORS[selector]
-        draw_shares(
-            axes, votes.steps, votes.right(selector)[..., -1], look, intervals=selector == votes.main, label=name
-        )
-    share = draw_shares(axes, votes.steps, votes.member_right[..., 0], FIRST, intervals=False, label="1 vote")[-1]
+        right, intervals = votes.right(selector)[..., -1], selector == votes.main
+        draw_shares(axes, votes.steps, right, look, intervals=intervals, until=until, label=name)
+    alone = votes.member_right[..., 0]
+    share = draw_shares(axes, votes.steps, alone, FIRST, intervals=False, until=until, label="1 vote")[-1]
     side_labels(axes, {"1 vote": (share, SHADE)}, x=votes.steps[-1])
     if reference:
         reference.draw(axes, [votes.name])
@@ -81,7 +85,7 @@ def _draw_steps(axes: Axes, votes: Votes, reference: ReferenceLine | None) -> No
 
 def _draw_votes(axes: Axes, votes: Votes, reference: ReferenceLine | None) -> None:
     doubling_axis(axes, votes.counts)
-    axes.set_title(f"{votes.name}: after {counted(int(votes.steps[-1]), 'step')}")
+    axes.set_title(f"{votes.name}: after {up_to(votes.result)}{counted(int(votes.steps[-1]), 'step')}")
     bound = votes.oracle[:, -1].mean(axis=0)
     axes.plot(votes.counts, bound, label="oracle", **ORACLE.line)
     labels = {f"oracle {percent(bound[-1])}": (float(bound[-1]), ORACLE.color)}

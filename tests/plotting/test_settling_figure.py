@@ -42,7 +42,7 @@ RISING, QUIET, STILL = [0, 0.2, 0.5, 0.8], [1, 0.5, 0.1, 0], [2, 1, 0.1, 0.001]
 )
 def test_the_headline_tells_the_best_and_the_last_step(right: list[float], told: str) -> None:
     figure = settling_figure({"net": result(right, [1, 1, 1, 0.3], STILL)})
-    assert figure.get_suptitle() == f"net: {told}; 30 % changed in the last"
+    assert figure.get_suptitle() == f"net: {told}; 30 % of the answers changed in the last step"
 
 
 def test_a_single_step_and_thousands_are_written_out() -> None:
@@ -111,7 +111,10 @@ def test_samples_that_stopped_and_were_taken_to_the_end_to_be_compared_do_not_co
     figure = settling_figure({"net": going})
     np.testing.assert_allclose(figure.axes[1].containers[0].lines[0].get_ydata(), [1, 1, 0.2, 0.2])
     np.testing.assert_allclose(figure.axes[2].lines[0].get_ydata(), [9, 9, 1, 1])
-    assert "20 % changed" in figure.get_suptitle()
+    assert "20 % of the\nanswers changed" in figure.get_suptitle()
+    assert figure.get_suptitle().startswith(
+        "net, early stop (3.2 steps taken on average): 100 % right after up to 8 steps"
+    )
     assert "net 1, n = 1" in [text.get_text() for text in figure.axes[2].texts]
 
 

@@ -235,7 +235,7 @@ def test_members_without_numbers_are_left_out() -> None:
 def test_what_has_no_votes_is_refused() -> None:
     single = invented_votes().drop_vars(["member_correct"])
     for make in (votes_figure, compute_figure, selection_figure):
-        with pytest.raises(ValueError, match="hard: votes need member_correct"):
+        with pytest.raises(ValueError, match=r"hard: .*member_correct"):
             make({"hard": single})
         with pytest.raises(ValueError, match="no "):
             make({})

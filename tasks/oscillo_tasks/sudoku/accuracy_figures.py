@@ -21,12 +21,15 @@ from oscillo.plotting import (
     doubling_axis,
     draw_shares,
     headline,
+    mean_steps,
     new_figure,
     percent,
     percent_axis,
     series_style,
     side_labels,
+    stopping,
     style,
+    up_to,
     voted,
     wilson_interval,
 )
@@ -89,14 +92,18 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     for name, result in sorted(results.items(), key=lambda item: -int(item[1]["at_step"][-1])):
         _draw_cells(axes, result, looks[name], cells)
         right = result["correct_at"].transpose("sample", "at_step").values.astype(bool)
-        final = float(draw_shares(axes, result["at_step"].values, right, looks[name])[-1])
+        shares = draw_shares(axes, result["at_step"].values, right, looks[name], until=mean_steps(result))
+        final = float(shares[-1])
         earlier = f" after {last:,}" if (last := int(result["at_step"][-1])) < longest else ""
-        labels[f"{voted(name, result)}: {percent(final)}{earlier}"] = (final, looks[name].color)
+        stop = f" (early stop, mean {mean_steps(result):.1f} steps)" if "steps_taken" in result else ""
+        labels[f"{voted(name, result)}: {percent(final)}{earlier}{stop}"] = (final, looks[name].color)
     side_labels(axes, labels, x=longest)
     caption = (
         "Solid: boards, with 95 % Wilson intervals. Dotted: blank cells that are right, one line where evaluations "
         "agree. Dashed: boards that naked and hidden singles finish. Of votes, the chosen answer counts."
     )
+    if any("steps_taken" in result for result in results.values()):
+        caption += " Finely dashed: beyond the mean number of steps taken before the early stop."
     headline(figure, _finding_over_steps(results, training_steps), caption)
     return figure
 
@@ -124,9 +131,9 @@ def _finding_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     solved = {step: percent(float(share.sel(at_step=step))) for step in sorted({first, best, last})}
     earliest, *later = solved
     told = [f"{solved[earliest]} solved after {counted(earliest, 'step')}"]
-    told += [f"{solved[step]} after {step:,}" for step in later]
+    told += [f"{solved[step]} after {up_to(result)}{step:,}" for step in later]
     singles = percent(float(1 - result["branching"].values.mean()))
-    return f"{voted(name, result)}: {', '.join(told)}\n(singles alone: {singles} of the boards)"
+    return f"{voted(name, result)}{stopping(result)}: {', '.join(told)}\n(singles alone: {singles} of the boards)"
 
 
 @style()

@@ -202,9 +202,10 @@ def test_votes_and_early_stops(tmp_path: Path) -> None:
     for name, figure in made.items():
         assert save_figure(figure, tmp_path / f"{name}.png").stat().st_size > 10_000
     assert "keeps its last energy" in made["energy"].get_supxlabel()
+    mean = float(run.data["result/voted"]["steps_taken"].mean())
     assert [axes.get_title(loc="left") for axes in made["votes"].axes] == [
-        "voted: 1 and 4 votes, 60 samples",
-        "voted: after 32 steps",
+        f"voted: 1 and 4 votes, 60 samples,\nearly stop ({mean:.1f} steps taken on average)",
+        "voted: after up to 32 steps",
     ]
     # Energies along the steps are of the first initial state, and so are the groups they are compared in.
     right = run.data["result/voted"]["member_correct"].values[:, -1, 0]
@@ -213,6 +214,7 @@ def test_votes_and_early_stops(tmp_path: Path) -> None:
     # What votes have chosen is marked where it stands beside what has one initial state.
     named = [text.get_text().split(":")[0] for text in made["accuracy_over_steps"].axes[0].texts[-2:]]
     assert named == ["voted, 4 votes by majority", "stopped"]
+    assert f"(early stop, mean {mean:.1f} steps)" in made["accuracy_over_steps"].axes[0].texts[-2].get_text()
     titles = [axes.get_title(loc="left") for axes in made["accuracy_by_givens"].axes[:2]]
     assert titles == ["voted, 4 votes by majority\n60 boards", "stopped\n60 boards"]
     # One board that ends well and one that does not are worth more than answers that are all known.
