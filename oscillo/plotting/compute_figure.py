@@ -68,8 +68,10 @@ def compute_figure(
     rows = -(-len(all_votes) // columns)
     figure = new_figure(6.4 if columns == 1 else 9.4, 1.3 + 3.6 * rows)
     panels = figure.subplots(rows, columns, squeeze=False)
+    span = np.concatenate([votes.flops.ravel() for votes in all_votes])
     findings = []
     for axes, votes in zip(panels.flat, all_votes, strict=False):
+        _compute_axis(axes, span.min(), span.max())
         findings.append(_draw(axes, votes, selector or votes.main, reference))
     for axes in panels.flat[len(all_votes) :]:
         axes.set_axis_off()
@@ -94,7 +96,6 @@ def _draw(axes: Axes, votes: Votes, selector: str, reference: ReferenceLine | No
         shares.append(np.array([1 - reference.shares[votes.name]]))
     axes.set_title(f"{votes.name}, {SELECTORS[selector][0]}, {counted(votes.samples, 'sample')}")
     floor = _error_axis(axes, np.concatenate([part.ravel() for part in shares]), votes.samples)
-    _compute_axis(axes, flops)
     shown, low = np.maximum(wrong, floor), np.maximum(low, floor)
     best = lower_envelope(flops.ravel(), wrong.ravel())
     axes.plot(
@@ -134,9 +135,10 @@ def _error_axis(axes: Axes, shares: np.ndarray, samples: int) -> float:
     return floor
 
 
-def _compute_axis(axes: Axes, flops: np.ndarray) -> None:
-    """Make the x axis logarithmic, with ticks that are written with prefixes of the SI."""
-    low, high = flops.min() / 1.4, flops.max() * 1.4
+def _compute_axis(axes: Axes, least: float, most: float) -> None:
+    """Make the x axis logarithmic, with room for a name above its ends and ticks with prefixes of the SI."""
+    margin = max(1.4, (most / least) ** 0.08)
+    low, high = least / margin, most * margin
     axes.set(xscale="log", xlim=(low, high), xlabel="compute per sample [FLOP]")
     axes.xaxis.set_major_locator(FixedLocator(log_ticks(low, high)))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -151,19 +153,15 @@ def _draw_reference(axes: Axes, reference: ReferenceLine, name: str, floor: floa
 
 
 def _finding(votes: Votes, flops: np.ndarray, wrong: np.ndarray) -> str:
-    """The least error and its cost, and what a tenth of that buys."""
-    best = lower_envelope(flops.ravel(), wrong.ravel())
-    cheap = best[flops.ravel()[best] <= flops.ravel()[best[-1]] / 10]
-    amount = EngFormatter(unit="FLOP", places=1)(float(flops.ravel()[best[-1]]))
-    told = f"{votes.name}: {_point(votes, wrong, best[-1], f'wrong for {amount}')}"
-    if cheap.size and wrong.ravel()[cheap[-1]] < 1:
-        told += f", {_point(votes, wrong, cheap[-1], 'for a tenth')}"
-    return told
+    """The least error of all votes and the least of one vote, each with the steps and the cost it takes."""
+    points = [_point(votes, flops[:, number], wrong[:, number], number) for number in (-1, 0)]
+    return f"{votes.name}: {points[0]}, {points[1]}" if len(votes.counts) > 1 else f"{votes.name}: {points[0]}"
 
 
-def _point(votes: Votes, wrong: np.ndarray, position: int, cost: str) -> str:
-    step, number = np.unravel_index(position, wrong.shape)
-    count, steps = counted(votes.counts[number], "vote"), counted(votes.steps[step], "step")
-    most = up_to(votes.result)
-    held = f"({count} of {most}{steps})".replace(" ", "\u00a0")
-    return f"{percent(wrong[step, number])} {cost} {held}"
+def _point(votes: Votes, flops: np.ndarray, wrong: np.ndarray, number: int) -> str:
+    """The least error of so many votes, at the fewest steps that reach it."""
+    step = int(wrong.argmin())
+    amount = EngFormatter(unit="FLOP", places=1)(float(flops[step]))
+    held = f"({up_to(votes.result)}{counted(int(votes.steps[step]), 'step')}, {amount})".replace(" ", "\u00a0")
+    count = counted(int(votes.counts[number]), "vote")
+    return f"{percent(wrong[step])} wrong with {count} {held}"

@@ -20,6 +20,7 @@ from oscillo.plotting import (
     agreement,
     compute_figure,
     lower_envelope,
+    percent,
     save_figure,
     selection_figure,
     votes_figure,
@@ -121,6 +122,18 @@ def test_errors_against_compute() -> None:
     assert np.all(np.diff(band.get_xdata()) > 0) and np.all(np.diff(band.get_ydata()) < 0)
 
 
+def test_the_headline_compares_the_best_of_all_votes_and_of_one() -> None:
+    votes = Votes("hard", invented_votes())
+    figure = compute_figure({"hard": votes.result, "short": invented_votes(steps=4)})
+    told = title(figure).split("short: ")[0].removeprefix("hard: ").split("%")
+    for number, share in zip((-1, 0), told, strict=False):
+        least = 1 - votes.right("majority").mean(axis=0)[:, number].max()
+        assert share.split()[-1] == percent(least).removesuffix(" %")
+    assert "wrong with 8 votes (32 steps, 10.4 GFLOP), " in title(figure)
+    assert "wrong with 1 vote (32 steps, 1.3 GFLOP)" in title(figure)
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 30), st.integers(2, 5), st.sampled_from([1, 5, 32]), st.floats(-60, 60), st.floats(0, 1))
 def test_errors_can_be_read_off_however_close_they_lie(
@@ -162,7 +175,10 @@ def test_no_error_has_a_place_on_the_logarithmic_axis() -> None:
     assert places["0"] == 1 / 80 == min(line.get_ydata()[-1] for line in figure.axes[0].lines)
     assert min(place for label, place in places.items() if label != "0") >= 1 / 40  # no share of 40 is between
     assert "stands at 0" in figure.get_supxlabel()
-    assert title(figure) == "easy: 0 % wrong for 180.0 MFLOP (1 vote of 4 steps)"
+    assert (
+        title(figure)
+        == "easy: 0 % wrong with 8 votes (4 steps, 1.4 GFLOP), 0 % wrong with 1 vote (4 steps, 180.0 MFLOP)"
+    )
     hopeless = compute_figure({"hard": invented_votes(strength=-50.0)})
     assert "0" not in tick_labels(hopeless.axes[0].yaxis) and "stands at 0" not in hopeless.get_supxlabel()
     with pytest.raises(ValueError, match="no votes by energy_last in easy"):
