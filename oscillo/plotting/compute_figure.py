@@ -163,5 +163,5 @@ def _point(votes: Votes, flops: np.ndarray, wrong: np.ndarray, number: int) -> s
     step = int(wrong.argmin())
     amount = EngFormatter(unit="FLOP", places=1)(float(flops[step]))
     held = f"({up_to(votes.result)}{counted(int(votes.steps[step]), 'step')}, {amount})".replace(" ", "\u00a0")
-    count = counted(int(votes.counts[number]), "vote")
+    count = counted(int(votes.counts[number]), "vote").replace(" ", "\u00a0")
     return f"{percent(wrong[step])} wrong with {count} {held}"

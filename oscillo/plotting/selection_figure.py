@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from oscillo.analysis import Votes, pair_auc, pair_count
 from oscillo.plotting.groups import Group, draw_groups
 from oscillo.plotting.labels import say_why_empty
-from oscillo.plotting.statistics import listed, percent
+from oscillo.plotting.statistics import counted, listed, of_how_many, outermost, percent
 from oscillo.plotting.style import (
     FIRST_GROUP,
     INK,
@@ -26,6 +26,9 @@ from oscillo.plotting.votes import SELECTORS
 
 TAIL = 0.005
 """Share of the numbers on either side that the outermost bins take in."""
+
+FEWEST = 10
+"""Samples with right and wrong members: of fewer, no share of pairs is told, since it says little about others."""
 
 
 class _Score(NamedTuple):
@@ -85,8 +88,8 @@ def selection_figure(results: Mapping[str, xr.Dataset]) -> Figure:
         if agreed:
             _draw_agreement(row[-1], votes, tables.get(votes.name), lowest)
     for axes, score in zip(rows[-1], scores, strict=False):
-        axes.set_xlabel(f"{score.name} less the mean of the sample")
-    headline(figure, _finding(scores, all_votes), _caption(scores, agreed))
+        axes.set_xlabel(f"{score.name} less the mean over the\ninitial states of the same sample")
+    headline(figure, _finding(scores, all_votes), _caption(rows[:, : len(scores)].ravel().tolist(), agreed))
     return figure
 
 
@@ -97,9 +100,8 @@ def _draw_score(axes: Axes, votes: Votes, score: _Score) -> None:
         say_why_empty(axes, f"no {score.name} recorded")
         return
     values, right = votes.member_values(score.array), votes.member_right[:, -1]
-    mixed = right.any(axis=1) & ~right.all(axis=1)
-    auc = _auc(votes, score)
-    if np.isnan(auc):
+    mixed, auc = _mixed(votes, score), _auc(votes, score)
+    if not mixed.any():
         say_why_empty(axes, "no sample has right and wrong members")
         return
     deviations = values[mixed] - np.nanmean(values[mixed], axis=1, keepdims=True)
@@ -115,7 +117,8 @@ def _draw_score(axes: Axes, votes: Votes, score: _Score) -> None:
     if score.summed and score.summed in votes.result:
         summed = pair_auc(votes.member_values(score.summed), right, lower_is_right=score.lower_is_right)
         also = f" (summed {summed:.2f})"
-    axes.set_title(f"{votes.name}, {score.name}: AUC {auc:.2f}{also}")
+    pairs = f"{counted(_pairs(votes, score), 'pair')} from {counted(int(mixed.sum()), 'sample')}"
+    axes.set_title(f"{votes.name}, {score.name}: AUC {auc:.2f}{also}\n{pairs}")
     axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
     axes.legend(loc="upper center", ncols=2, reverse=True, handlelength=1.6, columnspacing=1.2, borderaxespad=0.1)
 
@@ -164,13 +167,20 @@ def _draw_agreement(axes: Axes, votes: Votes, table: np.ndarray | None, lowest: 
 
 
 def _finding(scores: Sequence[_Score], all_votes: Sequence[Votes]) -> str:
-    """How often the right member is the one that the number speaks for."""
+    """How often the right member is the one that the number speaks for, where enough samples tell."""
     parts = []
     for score in scores:
-        known = [votes for votes in all_votes if score.array in votes.result and _pairs(votes, score)]
-        if known:
-            shares = [f"{percent(_auc(votes, score))} of {_pairs(votes, score):,} ({votes.name})" for votes in known]
-            parts.append(f"{'less' if score.lower_is_right else 'more'} {score.name} in {listed(shares)}")
+        known = [votes for votes in all_votes if _mixed(votes, score).sum() >= FEWEST]
+        shares = [
+            f"{percent(_auc(votes, score))} of {_pairs(votes, score):,} "
+            f"({votes.name}, {counted(int(_mixed(votes, score).sum()), 'sample')})"
+            for votes in known
+        ]
+        if shares:
+            many = of_how_many(shares)
+            parts.append(
+                f"{'less' if score.lower_is_right else 'more'} {score.name} in {listed(outermost(shares))}{many}"
+            )
     if parts:
         return f"Of the pairs of a right and a wrong answer to one sample, the right one has {', and '.join(parts)}"
     ends = {votes: votes.right(votes.main)[:, -1, -1] for votes in all_votes}
@@ -178,7 +188,13 @@ def _finding(scores: Sequence[_Score], all_votes: Sequence[Votes]) -> str:
         f"{percent(right.mean())} of {len(right):,} ({votes.name}, {SELECTORS[votes.main][0]})"
         for votes, right in ends.items()
     ]
-    return f"Right answers after all votes: {', '.join(shares)}"
+    most = {votes.name: max((int(_mixed(votes, score).sum()) for score in scores), default=0) for votes in all_votes}
+    few = [f"{samples} ({name})" for name, samples in most.items() if samples]
+    told = f"Right answers after all votes: {', '.join(outermost(shares))}{of_how_many(shares)}"
+    if few:
+        few_told = f"{', '.join(outermost(few))}{of_how_many(few)}"
+        told += f"\nToo few samples with right and wrong answers to compare them: {few_told}"
+    return told
 
 
 def _auc(votes: Votes, score: _Score) -> float:
@@ -187,19 +203,33 @@ def _auc(votes: Votes, score: _Score) -> float:
     return pair_auc(votes.member_values(score.array), right, lower_is_right=score.lower_is_right)
 
 
+def _mixed(votes: Votes, score: _Score) -> np.ndarray:
+    """Which samples have right and wrong members whose number is known, bool [sample]."""
+    if score.array not in votes.result:
+        return np.zeros(votes.samples, dtype=bool)
+    known, right = np.isfinite(votes.member_values(score.array)), votes.member_right[:, -1]
+    return (known & right).any(axis=1) & (known & ~right).any(axis=1)
+
+
 def _pairs(votes: Votes, score: _Score) -> int:
     """How many pairs that is a share of."""
     return pair_count(votes.member_values(score.array), votes.member_right[:, -1])
 
 
-def _caption(scores: Sequence[_Score], agreed: bool) -> str:
-    text = ""
-    if scores:
-        text = (
-            "Histograms: members of the samples that have right and wrong ones, after the last step; the outermost "
-            "bins hold what lies beyond. AUC: share of the pairs of a right and a wrong member of one sample in which "
-            "the right one has less energy, or more confidence; 0.5 is chance."
+def _caption(shown: Sequence[Axes], agreed: bool) -> str:
+    members = "members of the samples that have right and wrong ones, after the last step"
+    told = []
+    if any(axes.patches for axes in shown):
+        told.append(f"Histograms: {members}; the outermost bins hold what lies beyond.")
+    elif any(axes.lines for axes in shown):
+        told.append(f"Marks: {members}, one by one.")
+    if told:
+        told.append(
+            "AUC: share of the pairs of a right and a wrong member of one sample in which the right one has less "
+            "energy, or more confidence; 0.5 is chance."
         )
     if agreed:
-        text += " Matrix: samples for which two selectors take the same answer of all; truth: for which it is right."
-    return text.strip()
+        told.append(
+            "Matrix: samples for which two selectors take the same answer of all; truth: for which it is right."
+        )
+    return " ".join(told)

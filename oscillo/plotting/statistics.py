@@ -65,6 +65,16 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
+def outermost(parts: Sequence[str]) -> list[str]:
+    """First and last of several parts: headlines name no more, and say so with `of_how_many`."""
+    return [parts[0], parts[-1]] if len(parts) > 2 else list(parts)
+
+
+def of_how_many(parts: Sequence[str]) -> str:
+    """What a headline adds where `outermost` leaves parts out."""
+    return f" (first and last of {len(parts)})" if len(parts) > 2 else ""
+
+
 def counted(number: int, noun: str) -> str:
     """A number of things: `1 step`, `1,024 steps`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -212,13 +212,16 @@ def test_histograms_hold_mixed_samples_relative_to_their_means() -> None:
     mixed = right.any(1) & ~right.all(1)
     told = {text.get_text() for text in energy.get_legend().get_texts()}
     assert told == {f"right, n = {right[mixed].sum()}", f"wrong, n = {(~right[mixed]).sum()}"}
+    pairs = int((right.sum(1) * (~right).sum(1)).sum())
     auc = pair_auc(result["member_energy"].values[:, -1], right, lower_is_right=True)
     summed = pair_auc(result["member_energy_sum"].values[:, -1], right, lower_is_right=True)
-    assert energy.get_title(loc="left") == f"hard, energy: AUC {auc:.2f} (summed {summed:.2f})"
-    pairs = int((right.sum(1) * (~right).sum(1)).sum())
-    assert f" % of {pairs:,} (hard), and more confidence in " in title(figure)
+    assert energy.get_title(loc="left") == (
+        f"hard, energy: AUC {auc:.2f} (summed {summed:.2f})\n{pairs:,} pairs from {mixed.sum()} samples"
+    )
+    assert f" % of {pairs:,} (hard, {mixed.sum()} samples), and more confidence in " in title(figure)
     auc = pair_auc(result["member_confidence"].values[:, -1], right, lower_is_right=False)
-    assert confidence.get_title(loc="left") == f"hard, confidence: AUC {auc:.2f}"
+    assert confidence.get_title(loc="left").startswith(f"hard, confidence: AUC {auc:.2f}\n")
+    assert "Histograms" in figure.get_supxlabel()
     # What all members of a sample have in common does not show.
     shifted = result.assign(member_energy=result["member_energy"] + 1e4 * np.arange(60)[:, None, None])
     moved = selection_figure({"hard": shifted}).axes[0]
@@ -237,13 +240,27 @@ def test_whatever_is_absent_no_figure_is_empty(energy: bool, confidence: bool, s
         assert save_figure(figure, tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
+def test_few_samples_with_right_and_wrong_members_are_no_finding() -> None:
+    full = invented_votes()
+    right = full["member_correct"].values[:, -1]
+    mixed, same = (np.flatnonzero(kind) for kind in (right.any(1) & ~right.all(1), ~right.any(1)))
+    few = full.isel(sample=[mixed[0], *same])
+    figure = selection_figure({"hard": few})
+    assert title(figure).startswith("Right answers after all votes: ")
+    assert "Too few samples with right and wrong answers to compare them: 1 (hard)" in title(figure)
+    assert " pairs from 1 sample" in figure.axes[0].get_title(loc="left")
+    assert "Histograms" not in figure.get_supxlabel() and "Marks: " in figure.get_supxlabel()
+    enough = selection_figure({"hard": full.isel(sample=[*mixed[:10], *same])})
+    assert "(hard, 10 samples)" in title(enough)
+
+
 def test_members_without_numbers_are_left_out() -> None:
     result = invented_votes()
     holes = result["member_energy"].where(result["member"] != 3)
     figure = selection_figure({"hard": result.assign(member_energy=holes)})
     kept = result["member_correct"].sel(member=[m for m in range(8) if m != 3])[:, -1].values
     pairs = int((kept.sum(1) * (~kept).sum(1)).sum())
-    assert f" % of {pairs:,} (hard), and more" in title(figure)
+    assert f" % of {pairs:,} (hard, " in title(figure)
     energies = holes.sel(member=[m for m in range(8) if m != 3])[:, -1].values
     assert f"AUC {pair_auc(energies, kept, lower_is_right=True):.2f}" in figure.axes[0].get_title(loc="left")
 
