@@ -35,7 +35,8 @@ class BoardStory:
         states: of its oscillators, with the dimensions step, y, x, component, oscillator and the coordinate `step`.
         prediction: digits at the end, [y, x].
         solution: the right digits, [y, x]; None when not known, and then nothing is marked as wrong.
-        answers: digits read out on the way, by step, 0 where not known; steps without one show the givens alone.
+        answers: digits read out on the way, by step, all 0 where another initial state's was recorded; steps without
+            one show the givens alone.
         title: what stands above the figure.
         label: what stands beside the row.
 
@@ -69,12 +70,16 @@ class BoardStory:
         between = np.isin(self.steps, list(self.answers)) if self.answers else np.ones(len(self.steps), bool)
         between[[0, -1]] = True
         candidates = self.steps[between]
-        return candidates[frame_positions(len(candidates), frames)]
+        return candidates[frame_positions(candidates, frames)]
 
     def digits(self, step: int) -> np.ndarray:
         """The digits to show at a step, 0 for none, [y, x]."""
         known = {int(self.steps[-1]): self.prediction} | (self.answers or {})
         return np.where(self.puzzle > 0, self.puzzle, known.get(step, 0))
+
+    def others(self, step: int) -> bool:
+        """Whether the answer recorded at a step is that of another initial state."""
+        return bool(self.answers) and step in self.answers and not self.answers[step].any()
 
     def wrong(self, step: int) -> np.ndarray:
         """Which cells show a wrong digit at a step, bool [y, x]."""
@@ -115,36 +120,36 @@ def board_figure(stories: Sequence[BoardStory], *, block: BlockShape | None = No
         axes_row[0].set_ylabel(story.label, fontsize=9, color=INK, labelpad=6)
     caption = (
         f"Colour: first three principal components of each cell's oscillators ({percent(explained.sum())} of the "
-        "variance) as red, green, blue. Bold: givens, alone where no answer is recorded. Boxed: wrong."
+        "variance) as red, green, blue. Bold: givens. Boxed: wrong."
     )
+    if any(story.others(step) for story, part in zip(stories, shown, strict=True) for step in part["step"].values):
+        caption += " No digits but givens after step 0: the answer recorded at that step is another initial state's."
     if len({tuple(part["step"].values) for part in shown}) > 1:
         caption += " Rows differ in their steps: each frame has its own above it."
     headline(figure, "\n".join(story.title for story in stories), caption)
     return figure
 
 
-def frame_positions(count: int, frames: int) -> np.ndarray:
-    """Which of several moments to show: the first, the last, and between them in growing distances.
+def frame_positions(steps: np.ndarray, frames: int) -> np.ndarray:
+    """Which of several moments to show: the first, the last, and those nearest to its half, quarter and so on.
 
-    Most happens early, so each distance is about a fixed multiple of the one before.
+    Halving from the end keeps the late steps, in which most boards are solved.
 
     Args:
-        count: of the moments.
+        steps: of the moments, rising.
         frames: how many to show at most.
 
     Returns:
         Positions, rising and without repetition.
     """
-    last = count - 1
-    if last < frames:
-        return np.arange(last + 1)
-    if frames < 2:
-        return np.array([last])
-    chosen = np.round(np.geomspace(last, 1, frames - 1)).astype(int)[::-1]
-    # The first few of a geometric row fall on one another when rounded: push each past the one before it.
-    for position in range(1, len(chosen)):
-        chosen[position] = max(chosen[position], chosen[position - 1] + 1)
-    return np.concatenate([[0], np.minimum(chosen, last - np.arange(len(chosen))[::-1])])
+    if len(steps) <= frames:
+        return np.arange(len(steps))
+    chosen = [len(steps) - 1]
+    for before in range(frames - 2, -1, -1):
+        wanted = steps[-1] / 2.0 ** len(chosen) if before else steps[0]
+        nearest = int(np.abs(steps - wanted).argmin())
+        chosen.append(min(max(nearest, before), chosen[-1] - 1))
+    return np.array(chosen[::-1])
 
 
 def draw_board(

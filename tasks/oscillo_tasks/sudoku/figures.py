@@ -233,7 +233,7 @@ class _Shown:
             **arrays,
             states=states,
             answers=answers,
-            title=f"{first_member(self.evaluation, self.result)}, board {self.sample}, {self.givens} givens, {kind}: "
+            title=f"{first_member(self.evaluation, self.result)}, sample {self.sample}, {self.givens} givens, {kind}: "
             f"{ending}",
             label=f"{'solved' if self.solved else 'unsolved'} ({self.evaluation}, {steps})",
         )

@@ -147,7 +147,7 @@ def test_boards_shown_are_a_solved_and_an_unsolved_one(run: Run, drawn: dict[str
     assert solved.endswith("solved in 16 steps") and "blanks wrong after" in unsolved
     assert solved.split(",")[0] == unsolved.split(",")[0]
     assert drawn["oscillators"].axes[0].get_ylabel().endswith("16 steps)")
-    name, sample = unsolved.split(",")[0], int(unsolved.split("board ")[1].split(",")[0])
+    name, sample = unsolved.split(",")[0], int(unsolved.split("sample ")[1].split(",")[0])
     result = run.data[f"result/{name}"].sel(sample=sample)
     digits = [int(text.get_text()) for text in drawn["oscillators"].axes[-1].texts]
     np.testing.assert_array_equal(digits, result["prediction"].values.reshape(-1))
@@ -242,7 +242,7 @@ def test_boards_of_votes_end_as_their_first_initial_state_does(tmp_path: Path) -
     assert [board.sample for board in boards] == [sample for sample in recorded if same[sample]]
     for board in boards:
         assert board.solved == own[board.sample]
-        assert board.story().title.startswith("voted, first of 4 initial states, board ")
+        assert board.story().title.startswith("voted, first of 4 initial states, sample ")
 
 
 def test_boards_of_outvoted_initial_states_are_left_out(tmp_path: Path) -> None:
@@ -297,6 +297,8 @@ def test_answers_on_the_way_are_shown_at_their_steps() -> None:
     early = np.full((9, 9), 2)
     told = story(steps=9, answers={3: early, 6: early, 8: np.ones((9, 9), int)})
     np.testing.assert_array_equal(told.moments(5), [0, 3, 6, 8])
+    late = story(steps=65, answers={2**k: early for k in range(7)})
+    np.testing.assert_array_equal(late.moments(5), [0, 8, 16, 32, 64])
     assert (told.digits(0) > 0).sum() == 2
     assert told.digits(3)[0, 0] == 1 and told.digits(3)[5, 5] == 2
     assert told.wrong(3).sum() == 79
@@ -309,12 +311,19 @@ def test_boards_that_do_not_fit_are_refused() -> None:
         board_figure([])
 
 
-@given(st.integers(1, 80), st.integers(1, 9))
-def test_frames_begin_at_the_start_and_end_at_the_end(count: int, frames: int) -> None:
-    chosen = frame_positions(count, frames)
-    assert len(chosen) == min(count, frames)
-    assert np.all(np.diff(chosen) > 0) and chosen[-1] == count - 1
+@given(st.sets(st.integers(0, 200), min_size=1, max_size=80), st.integers(1, 9))
+def test_frames_begin_at_the_start_and_end_at_the_end(steps: set[int], frames: int) -> None:
+    chosen = frame_positions(np.array(sorted(steps)), frames)
+    assert len(chosen) == min(len(steps), frames)
+    assert np.all(np.diff(chosen) > 0) and chosen[-1] == len(steps) - 1
     assert chosen[0] == 0 or frames == 1
+
+
+def test_missing_digits_are_explained() -> None:
+    said = "is another initial state's"
+    known = np.ones((9, 9), int)
+    assert said in board_figure([story(answers={2: 0 * known, 4: known})]).get_supxlabel()
+    assert said not in board_figure([story(answers={2: known, 4: known})]).get_supxlabel()
 
 
 @settings(deadline=None)
