@@ -8,7 +8,15 @@ from oscillo.plotting.saving import save_figure
 from oscillo.plotting.selection_figure import agreement, selection_figure
 from oscillo.plotting.settling_figure import settling_figure
 from oscillo.plotting.shares import ReferenceLine, draw_shares
-from oscillo.plotting.statistics import counted, duration, percent, weighted_quantiles, wilson_interval
+from oscillo.plotting.statistics import (
+    counted,
+    duration,
+    of_how_many,
+    outermost,
+    percent,
+    weighted_quantiles,
+    wilson_interval,
+)
 from oscillo.plotting.style import (
     FIRST_GROUP,
     INK,
@@ -51,6 +59,8 @@ __all__ = [
     "lower_envelope",
     "mean_steps",
     "new_figure",
+    "of_how_many",
+    "outermost",
     "percent",
     "percent_axis",
     "principal_colours",

@@ -15,7 +15,7 @@ from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLoc
 from oscillo.analysis import Votes
 from oscillo.plotting.labels import side_labels
 from oscillo.plotting.shares import ReferenceLine
-from oscillo.plotting.statistics import counted, percent, wilson_interval
+from oscillo.plotting.statistics import counted, of_how_many, outermost, percent, wilson_interval
 from oscillo.plotting.style import FAINT, SHADE, headline, log_ticks, new_figure, series_style, style
 from oscillo.plotting.votes import SELECTORS, up_to
 
@@ -83,7 +83,7 @@ def compute_figure(
     )
     if any(votes.right(selector or votes.main).all(axis=0).any() for votes in all_votes):
         caption += " What is never wrong stands at 0, below the logarithmic axis."
-    headline(figure, "\n".join(findings), caption)
+    headline(figure, "\n".join(outermost(findings)) + of_how_many(findings), caption)
     return figure
 
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from oscillo.analysis import share_below
 from oscillo.plotting.groups import FEW, Group, draw_groups
 from oscillo.plotting.labels import say_why_empty
-from oscillo.plotting.statistics import listed, percent, weighted_quantiles
+from oscillo.plotting.statistics import listed, of_how_many, outermost, percent, weighted_quantiles
 from oscillo.plotting.style import FIRST_GROUP, SECOND_GROUP, WHOLE_TICKS, SeriesStyle, headline, new_figure, style
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -233,7 +233,8 @@ def _finding(panels: Sequence[EnergyPanel], groups: tuple[str, str], common: str
             few = f", only {members.sum()} {name}" if members.sum() < FEW else ""
             shares.append(f"{percent(1 - panel.separation if turned else panel.separation)} ({panel.name}{few})")
         with_equal = f" with equal {common}" if common else ""
-        finding = f"{lower} end with less energy than {higher} in {listed(shares)} of the pairs{with_equal}"
+        finding = f"{lower} end with less energy than {higher} in {listed(outermost(shares))} of the pairs{with_equal}"
+        finding += of_how_many(shares)
         return finding[:1].upper() + finding[1:]
     ends = [f"{np.median(panel.values[:, -1]):,.4g} ({panel.name})".replace("-", "−") for panel in panels]
-    return f"Median energy after the last step: {', '.join(ends)}"
+    return f"Median energy after the last step: {', '.join(outermost(ends))}{of_how_many(ends)}"

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from oscillo.plotting.labels import side_labels
 from oscillo.plotting.shares import ReferenceLine, draw_shares
-from oscillo.plotting.statistics import counted, percent
+from oscillo.plotting.statistics import counted, of_how_many, outermost, percent
 from oscillo.plotting.style import (
     SeriesStyle,
     doubling_axis,
@@ -131,7 +131,8 @@ def settling_figure(results: Mapping[str, xr.Dataset], reference: ReferenceLine 
         _draw_running(panels[3], courses, looks)
     panels[-1].set_xlabel("steps taken")
     figure.align_ylabels(panels)
-    headline(figure, "\n".join(course.finding for course in courses), _caption(courses, stops))
+    findings = [course.finding for course in courses]
+    headline(figure, "\n".join(outermost(findings)) + of_how_many(findings), _caption(courses, stops))
     return figure
 
 

@@ -5,6 +5,7 @@ Figures are made without pyplot, so that no window system is asked for and no gl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,11 +149,13 @@ def headline(figure: Figure, finding: str, caption: str = "") -> None:
 def _wrapped(figure: Figure, text: str, size: float, width: float) -> str:
     """Break lines that are wider than the figure; a letter is about `width` times the font size wide.
 
-    A number keeps its percent sign and its "up to", and what is in brackets stays with what it is about.
+    A number keeps its percent sign and its "up to", what is in brackets stays with what it is about, and
+    short brackets stay whole.
     """
     letters = int(72 * figure.get_figwidth() * 0.97 / (size * width))
-    held = text.replace(" %", "\u00a0%").replace(" (", "\u00a0(").replace("up to ", "up\u00a0to\u00a0")
-    lines = [wrapped for line in held.splitlines() for wrapped in wrap(line, letters)]
+    held = re.sub(r"\([^()]{1,24}\)", lambda found: found.group().replace(" ", "\u00a0"), text)
+    held = held.replace(" %", "\u00a0%").replace(" (", "\u00a0(").replace("up to ", "up\u00a0to\u00a0")
+    lines = [wrapped for line in held.splitlines() for wrapped in wrap(line, letters, break_on_hyphens=False)]
     return "\n".join(lines).replace("\u00a0", " ")
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from oscillo.analysis import Votes
 from oscillo.plotting.labels import side_labels
 from oscillo.plotting.shares import ReferenceLine, draw_shares
-from oscillo.plotting.statistics import counted, percent, wilson_interval
+from oscillo.plotting.statistics import counted, of_how_many, outermost, percent, wilson_interval
 from oscillo.plotting.style import (
     SHADE,
     SeriesStyle,
@@ -85,16 +85,16 @@ def _draw_steps(axes: Axes, votes: Votes, reference: ReferenceLine | None) -> No
 
 def _draw_votes(axes: Axes, votes: Votes, reference: ReferenceLine | None) -> None:
     doubling_axis(axes, votes.counts)
+    axes.set_ylabel("right answers [%]")
     axes.set_title(f"{votes.name}: after {up_to(votes.result)}{counted(int(votes.steps[-1]), 'step')}")
     bound = votes.oracle[:, -1].mean(axis=0)
     axes.plot(votes.counts, bound, label="oracle", **ORACLE.line)
-    labels = {f"oracle {percent(bound[-1])}": (float(bound[-1]), ORACLE.color)}
-    shown = [bound]
+    ends, shown = {"oracle": (float(bound[-1]), ORACLE.color)}, [bound]
     for selector in votes.selectors:
         name, look = SELECTORS[selector]
         intervals = selector == votes.main
         share = draw_shares(axes, votes.counts, votes.right(selector)[:, -1], look, intervals=intervals, label=name)
-        labels[f"{name} {percent(share[-1])}"] = (float(share[-1]), look.color)
+        ends[name] = (float(share[-1]), look.color)
         shown.append(share)
         if intervals:
             shown += wilson_interval(votes.samples * share, np.full(len(share), votes.samples))
@@ -104,7 +104,15 @@ def _draw_votes(axes: Axes, votes: Votes, reference: ReferenceLine | None) -> No
     percent_axis(axes, np.floor(low / GRID) * GRID, np.ceil(high / GRID) * GRID)
     if reference:
         reference.draw(axes, [votes.name], labelled=False)
-    side_labels(axes, labels, x=votes.counts[-1])
+    side_labels(axes, _end_labels(ends), x=votes.counts[-1])
+
+
+def _end_labels(ends: dict[str, tuple[float, str]]) -> dict[str, tuple[float, str]]:
+    """Names of curves with their last values, one for all curves if they end alike."""
+    if len(set(share for share, _ in ends.values())) == 1:
+        share = ends["oracle"][0]
+        return {f"oracle and all selectors {percent(share)}": (share, ORACLE.color)}
+    return {f"{name} {percent(share)}": (share, colour) for name, (share, colour) in ends.items()}
 
 
 def _finding(all_votes: list[Votes]) -> str:
@@ -116,4 +124,4 @@ def _finding(all_votes: list[Votes]) -> str:
             f"{votes.name}: {percent(alone)} right with one vote, {percent(best)} with {votes.counts[-1]} "
             f"by {SELECTORS[votes.main][0]} (oracle {percent(votes.oracle[:, -1, -1].mean())})"
         )
-    return "\n".join(lines)
+    return "\n".join(outermost(lines)) + of_how_many(lines)

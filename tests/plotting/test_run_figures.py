@@ -163,8 +163,8 @@ def test_energy_finding_names_the_group_that_is_lower_in_most_pairs() -> None:
     assert title(energy_figure([above, above], groups)) == (
         "Wrong end with less energy than right in 100 % (hard) and 100 % (hard) of the pairs"
     )
-    assert title(energy_figure([below, above, below], groups)) == (
-        "Right end with less energy than wrong in 100 % (id), 0 % (hard) and 100 % (id) of the pairs"
+    assert title(energy_figure([below, below, above], groups)) == (
+        "Right end with less energy than wrong in 100 % (id) and 0 % (hard) of the pairs (first and last of 3)"
     )
 
 

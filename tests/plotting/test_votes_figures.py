@@ -161,11 +161,27 @@ def test_only_the_selector_that_counts_has_intervals() -> None:
 
 
 @pytest.mark.parametrize("strength", [-50.0, 50.0])
-def test_names_of_equal_curves_stay_beside_the_axes(strength: float) -> None:
+def test_equal_curves_have_one_name(strength: float) -> None:
     axes = votes_figure({"hard": invented_votes(samples=1, members=2, strength=strength)}).axes[1]
+    (label,) = axes.texts
+    assert label.get_text() == f"oracle and all selectors {percent(float(strength > 0))}"
+    assert 0 <= label.xy[1] <= 1  # pyright: ignore
+
+
+def test_names_of_curves_that_nearly_meet_stay_beside_the_axes() -> None:
+    axes = votes_figure({"hard": invented_votes(samples=12)}).axes[1]
     heights = sorted(text.xy[1] for text in axes.texts)  # pyright: ignore
     assert len(heights) == 5 and min(np.diff(heights)) > 0
     assert -1e-9 <= heights[0] and heights[-1] <= 1 + 1e-9
+
+
+def test_headlines_of_many_evaluations_name_the_first_and_the_last() -> None:
+    many = {name: invented_votes(samples=20, seed=seed) for seed, name in enumerate("abc")}
+    for make in (votes_figure, compute_figure):
+        told = title(make(many))
+        assert (
+            told.startswith("a: ") and " c: " in told and "b: " not in told and told.endswith("(first and last of 3)")
+        )
 
 
 def test_no_error_has_a_place_on_the_logarithmic_axis() -> None:
