@@ -43,8 +43,11 @@ def draw_shares(
     x, taken = np.asarray(x), int(np.searchsorted(x, until, side="right"))
     if taken < len(share):
         drawn["linestyle"] = ""
+        width = drawn.get("linewidth")
         for part, dashes in ((slice(taken), look.linestyle), (slice(max(taken - 1, 0), None), STOPPED)):
-            axes.plot(x[part], share[part], color=look.color, linestyle=dashes, clip_on=False, zorder=3.1)
+            axes.plot(
+                x[part], share[part], color=look.color, linestyle=dashes, linewidth=width, clip_on=False, zorder=3.1
+            )
     axes.errorbar(x, share, yerr=bars, **drawn)
     return share
 

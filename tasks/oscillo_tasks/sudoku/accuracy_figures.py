@@ -23,6 +23,8 @@ from oscillo.plotting import (
     headline,
     mean_steps,
     new_figure,
+    of_how_many,
+    outermost,
     percent,
     percent_axis,
     series_style,
@@ -44,6 +46,9 @@ BOARDS_PER_BIN = 12
 MOST_TICKS = 7
 """Names of bins that fit below a panel."""
 
+LEGEND_ROOM = 1.22
+"""Upper end of the axis of shares, so that no bar runs through the legend."""
+
 _GROUPS = (("singles suffice", FIRST_GROUP), ("need branching", SECOND_GROUP))
 
 
@@ -54,7 +59,9 @@ def singles_line(results: Mapping[str, xr.Dataset]) -> ReferenceLine:
 
 
 @style()
-def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int | None = None) -> Figure:
+def accuracy_over_steps(
+    results: Mapping[str, xr.Dataset], declared_steps: int | None = None, said: str = "trained with {steps}"
+) -> Figure:
     """Draw the share of boards solved, and of blank cells right, against the steps taken.
 
     Beside every curve stands the singles-only line: the share of the same boards that naked and hidden singles
@@ -63,7 +70,8 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     Args:
         results: by evaluation, each with `correct_at` and `cells_correct_at` [sample, at_step], the coordinate
             `at_step`, `puzzle` [sample, y, x] and `branching` [sample].
-        training_steps: steps that the network was trained with, where they are known.
+        declared_steps: steps that the network declares, where they are to be marked.
+        said: what is said of them, with `{steps}` where they stand.
 
     Raises:
         ValueError: without results.
@@ -75,24 +83,21 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     percent_axis(axes)
     doubling_axis(axes, np.unique(np.concatenate([result["at_step"].values for result in results.values()])))
     axes.set_xlabel("steps taken")
-    axes.set_ylabel("boards solved [%]")
-    if training_steps:
-        axes.axvline(training_steps, color=SHADE, linewidth=0.9, zorder=1)
-        axes.annotate(
-            f"trained with {counted(training_steps, 'step')}", (training_steps, 1.0), xytext=(-2, 2),
-            xycoords=("data", "axes fraction"), textcoords="offset points", ha="right", fontsize=8, color=SHADE,
-            annotation_clip=True,
-        )  # fmt: skip
+    axes.set_ylabel("share right [%]")
+    if declared_steps:
+        _mark_steps(axes, declared_steps, said.format(steps=counted(declared_steps, "step")))
     singles_line(results).draw(axes, list(results))
     labels: dict[str, tuple[float, str]] = {}
     longest = max(int(result["at_step"][-1]) for result in results.values())
     looks = {name: series_style(index) for index, name in enumerate(results)}
     cells: list[xr.DataArray] = []
-    # Short courses over long ones, since they may run along the same points.
+    # Short courses over long ones and thin ones over wide ones, since they may run along the same points.
+    widths = iter(np.linspace(1.6 + 0.4 * (len(results) - 1), 1.6, len(results)))
     for name, result in sorted(results.items(), key=lambda item: -int(item[1]["at_step"][-1])):
         _draw_cells(axes, result, looks[name], cells)
         right = result["correct_at"].transpose("sample", "at_step").values.astype(bool)
-        shares = draw_shares(axes, result["at_step"].values, right, looks[name], until=mean_steps(result))
+        line = {"until": mean_steps(result), "linewidth": next(widths)}
+        shares = draw_shares(axes, result["at_step"].values, right, looks[name], **line)
         final = float(shares[-1])
         earlier = f" after {last:,}" if (last := int(result["at_step"][-1])) < longest else ""
         stop = f" (early stop, mean {mean_steps(result):.1f} steps)" if "steps_taken" in result else ""
@@ -104,8 +109,16 @@ def accuracy_over_steps(results: Mapping[str, xr.Dataset], training_steps: int |
     )
     if any("steps_taken" in result for result in results.values()):
         caption += " Finely dashed: beyond the mean number of steps taken before the early stop."
-    headline(figure, _finding_over_steps(results, training_steps), caption)
+    headline(figure, _finding_over_steps(results, declared_steps), caption)
     return figure
+
+
+def _mark_steps(axes: Axes, steps: int, said: str) -> None:
+    axes.axvline(steps, color=SHADE, linewidth=0.9, zorder=1)
+    axes.annotate(
+        said, (steps, 1.0), xytext=(-2, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
+        ha="right", fontsize=8, color=SHADE, annotation_clip=True,
+    )  # fmt: skip
 
 
 def _draw_cells(axes: Axes, result: xr.Dataset, look: SeriesStyle, drawn: list[xr.DataArray]) -> None:
@@ -116,16 +129,19 @@ def _draw_cells(axes: Axes, result: xr.Dataset, look: SeriesStyle, drawn: list[x
     for other in drawn:
         if course.at_step.isin(other.at_step).all() and np.allclose(other.sel(at_step=course.at_step), course):
             return
+    if not drawn:
+        place = (int(course.at_step[len(course) // 2]), float(course[len(course) // 2]))
+        axes.annotate("cells", place, (-4, 4), textcoords="offset points", ha="right", fontsize=8, color=look.color)
     axes.plot(course.at_step, course, color=look.color, alpha=0.75, linestyle=":", linewidth=1.3)
     drawn.append(course)
 
 
-def _finding_over_steps(results: Mapping[str, xr.Dataset], training_steps: int | None) -> str:
+def _finding_over_steps(results: Mapping[str, xr.Dataset], declared_steps: int | None) -> str:
     """What the most steps bring, in the evaluation that takes them, and which number of them is best."""
     name, result = max(results.items(), key=lambda item: int(item[1]["at_step"][-1]))
     share = result["correct_at"].mean("sample")
     last = int(share["at_step"][-1])
-    start = training_steps if training_steps in share["at_step"].values and training_steps != last else None
+    start = declared_steps if declared_steps in share["at_step"].values and declared_steps != last else None
     first = int(share["at_step"][0]) if start is None else start
     best = int(share[::-1].idxmax())
     solved = {step: percent(float(share.sel(at_step=step))) for step in sorted({first, best, last})}
@@ -166,7 +182,7 @@ def accuracy_by_givens(results: Mapping[str, xr.Dataset]) -> Figure:
             shares.set_ylabel("boards solved [%]")
             counts.set_ylabel("boards")
     fullest = max(panels[::2].flat, key=lambda axes: len(axes.get_legend_handles_labels()[1]))
-    fullest.legend(loc="best", handlelength=2.8)
+    fullest.legend(loc="upper center", ncols=2, handlelength=2.8, columnspacing=1.2)
     hatched = ", branching ones hatched" if any(result["branching"].any() for result in results.values()) else ""
     caption = f"Thin bars: 95 % Wilson intervals. Below: numbers of boards{hatched}."
     headline(figure, _finding_by_givens(results), caption)
@@ -212,6 +228,7 @@ def _draw_by_givens(shares: Axes, counts: Axes, result: xr.Dataset) -> None:
         )  # fmt: skip
         below += boards
     percent_axis(shares)
+    shares.set(ylim=(-0.03, LEGEND_ROOM), yticks=np.linspace(0, 1, 5))
     shares.tick_params(labelbottom=False)
     counts.set_xlabel("givens")
     every = -(-len(centres) // MOST_TICKS)
@@ -240,7 +257,6 @@ def _finding_by_givens(results: Mapping[str, xr.Dataset]) -> str:
             f"{percent(result['correct'].values.mean())} of {result.sizes['sample']:,} ({name})"
             for name, result in results.items()
         ]
-        return f"Boards solved: {', '.join(solved)}; none needs branching"
-    return "Of the boards that need branching, solved: " + ", ".join(
-        f"{share} ({name})" for name, share in shares.items()
-    )
+        return f"Boards solved: {', '.join(outermost(solved))}{of_how_many(solved)}; none needs branching"
+    told = [f"{share} ({name})" for name, share in shares.items()]
+    return f"Of the boards that need branching, solved: {', '.join(outermost(told))}{of_how_many(told)}"

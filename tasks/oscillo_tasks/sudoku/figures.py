@@ -126,7 +126,16 @@ def _training(run: Run) -> Figure:
 
 def _over_steps(run: Run) -> Figure:
     needed = ("correct_at", "cells_correct_at", "puzzle", "branching")
-    return accuracy_over_steps(_results(run, *needed), _Iterated.of(run).steps)
+    return accuracy_over_steps(_results(run, *needed), _Iterated.of(run).steps, _how_declared(run))
+
+
+def _how_declared(run: Run) -> str:
+    """What is said of the declared number of steps: whether the run trained with it, and behind which lead-in."""
+    training = run.spec.get("training", {})
+    if not (training.get("steps") or training.get("epochs")):
+        return "declared with {steps}"
+    lead_in = training.get("lead_in", 0)
+    return "trained with {steps}" + (f" behind up to {lead_in:,}" if lead_in else "")
 
 
 def _by_givens(run: Run) -> Figure:

@@ -53,12 +53,13 @@ EVALUATIONS = (
 
 
 def make_run(
-    root: Path, evaluations: Sequence[Evaluation] = EVALUATIONS, *, trained: bool = True, more_layers: str = ""
-) -> Path:
+    root: Path, evaluations: Sequence[Evaluation] = EVALUATIONS, *, trained: bool = True, lead_in: int = 0,
+    more_layers: str = "",
+) -> Path:  # fmt: skip
     """Write the run and return its folder; more layers are declared behind the oscillators, and a step recorded."""
-    spec = SPEC.replace("{more_layers}", more_layers) + "".join(
-        f"    - {{name: {each.name}, votes: {each.votes}}}\n" for each in evaluations
-    )
+    training = f"training: {{steps: {TRAIN_STEPS * trained}, lead_in: {lead_in}}}\n"
+    spec = SPEC.replace("{more_layers}", more_layers + training)
+    spec += "".join(f"    - {{name: {each.name}, votes: {each.votes}}}\n" for each in evaluations)
     run = RunDirectory.create(root, "sudoku", spec_yaml=spec, sources={}, provenance={})
     write_training(run.metrics, trained)
     with TrajectoryStore(run.data) as store:

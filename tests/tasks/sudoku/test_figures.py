@@ -119,6 +119,17 @@ def test_headline_names_the_best_number_of_steps(run: Run) -> None:
     assert f", 100 % after {best}, " in accuracy_over_steps({"hard_64": result}, 16).get_suptitle().replace("\n", " ")
 
 
+def test_only_what_the_run_trained_is_called_trained(tmp_path: Path) -> None:
+    said = {
+        "a": ("declared with 16 steps", {"trained": False}),
+        "b": ("trained with 16 steps behind up to 36", {"lead_in": 36}),
+    }
+    for folder, (expected, given_to_it) in said.items():
+        run = open_run(make_run(tmp_path / folder, EVALUATIONS[:1], **given_to_it))
+        drawn = texts(figures(run, lambda note: None)["accuracy_over_steps"])
+        assert expected in drawn and "cells" in drawn
+
+
 def test_cells_of_the_same_boards_are_drawn_once(run: Run) -> None:
     long = run.data["result/hard_64"].to_dataset()
     axes = accuracy_over_steps({"hard": long.isel(at_step=slice(4)), "hard_64": long}).axes[0]
