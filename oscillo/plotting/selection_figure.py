@@ -208,7 +208,7 @@ def _mixed(votes: Votes, score: _Score) -> np.ndarray:
     if score.array not in votes.result:
         return np.zeros(votes.samples, dtype=bool)
     known, right = np.isfinite(votes.member_values(score.array)), votes.member_right[:, -1]
-    return (known & right).any(axis=1) & (known & ~right).any(axis=1)
+    return np.logical_and((known & right).any(axis=1), (known & ~right).any(axis=1))
 
 
 def _pairs(votes: Votes, score: _Score) -> int:

@@ -112,6 +112,8 @@ def test_samples_that_stopped_and_were_taken_to_the_end_to_be_compared_do_not_co
     np.testing.assert_allclose(figure.axes[1].containers[0].lines[0].get_ydata(), [1, 1, 0.2, 0.2])
     np.testing.assert_allclose(figure.axes[2].lines[0].get_ydata(), [9, 9, 1, 1])
     assert "20 % of the\nanswers changed" in figure.get_suptitle()
+    whole, dashed = figure.axes[0].lines[:2]
+    assert (list(whole.get_xdata()), list(dashed.get_xdata())) == ([1, 2], [2, 4, 8])  # 3.2 lie between 2 and 4
     assert figure.get_suptitle().startswith(
         "net, early stop (3.2 steps taken on average): 100 % right after up to 8 steps"
     )
