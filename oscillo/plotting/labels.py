@@ -55,6 +55,7 @@ def side_labels(
         axes.annotate(
             name, (x, height), xycoords=("data", "axes fraction"), xytext=offset,
             textcoords="offset points", ha="left", va=anchor, color=colour, fontsize=size,
+            bbox={"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
             path_effects=[withStroke(linewidth=2.5, foreground="white")], annotation_clip=False, zorder=6,
         )  # fmt: skip
 

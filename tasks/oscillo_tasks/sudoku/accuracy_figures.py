@@ -100,13 +100,17 @@ def accuracy_over_steps(
         shares = draw_shares(axes, result["at_step"].values, right, looks[name], **line)
         final = float(shares[-1])
         earlier = f" after {last:,}" if (last := int(result["at_step"][-1])) < longest else ""
-        stop = f" (early stop, mean {mean_steps(result):.1f} steps)" if "steps_taken" in result else ""
-        labels[f"{voted(name, result)}: {percent(final)}{earlier}{stop}"] = (final, looks[name].color)
+        # Who chooses stands in the caption: with it the names take half of the figure.
+        count = f", {members} votes" if (members := result.sizes.get("member", 1)) > 1 else ""
+        stop = f" (early stop, mean {mean_steps(result):.1f})" if "steps_taken" in result else ""
+        labels[f"{name}{count}: {percent(final)}{earlier}{stop}"] = (final, looks[name].color)
     side_labels(axes, labels, x=longest)
     caption = (
         "Solid: boards, with 95 % Wilson intervals. Dotted: blank cells that are right, one line where evaluations "
-        "agree. Dashed: boards that naked and hidden singles finish. Of votes, the chosen answer counts."
+        "agree. Dashed: boards that naked and hidden singles finish."
     )
+    if names := [voted(name, result) for name, result in results.items() if result.sizes.get("member", 1) > 1]:
+        caption += f" Of votes, the chosen answer counts: {'; '.join(names)}."
     if any("steps_taken" in result for result in results.values()):
         caption += " Finely dashed: beyond the mean number of steps taken before the early stop."
     headline(figure, _finding_over_steps(results, declared_steps), caption)

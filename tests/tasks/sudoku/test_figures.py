@@ -224,8 +224,9 @@ def test_votes_and_early_stops(tmp_path: Path) -> None:
     assert made["energy"].axes[0].get_title(loc="left").startswith("voted, first of 4 initial states")
     # What votes have chosen is marked where it stands beside what has one initial state.
     named = [text.get_text().split(":")[0] for text in made["accuracy_over_steps"].axes[0].texts[-2:]]
-    assert named == ["voted, 4 votes by majority", "stopped"]
-    assert f"(early stop, mean {mean:.1f} steps)" in made["accuracy_over_steps"].axes[0].texts[-2].get_text()
+    assert named == ["voted, 4 votes", "stopped"]
+    assert f"(early stop, mean {mean:.1f})" in made["accuracy_over_steps"].axes[0].texts[-2].get_text()
+    assert made["accuracy_over_steps"].get_supxlabel().count("voted, 4 votes by majority") == 1
     titles = [axes.get_title(loc="left") for axes in made["accuracy_by_givens"].axes[:2]]
     assert titles == ["voted, 4 votes by majority\n60 boards", "stopped\n60 boards"]
     # One board that ends well and one that does not are worth more than answers that are all known.
