@@ -98,13 +98,21 @@ def accuracy_over_steps(
         right = result["correct_at"].transpose("sample", "at_step").values.astype(bool)
         line = {"until": mean_steps(result), "linewidth": next(widths)}
         shares = draw_shares(axes, result["at_step"].values, right, looks[name], **line)
-        final = float(shares[-1])
-        earlier = f" after {last:,}" if (last := int(result["at_step"][-1])) < longest else ""
-        # Who chooses stands in the caption: with it the names take half of the figure.
-        count = f", {members} votes" if (members := result.sizes.get("member", 1)) > 1 else ""
-        stop = f" (early stop, mean {mean_steps(result):.1f})" if "steps_taken" in result else ""
-        labels[f"{name}{count}: {percent(final)}{earlier}{stop}"] = (final, looks[name].color)
+        labels[f"{name}{_end_label(result, float(shares[-1]), longest)}"] = (float(shares[-1]), looks[name].color)
     side_labels(axes, labels, x=longest)
+    headline(figure, _finding_over_steps(results, declared_steps), _caption_over_steps(results))
+    return figure
+
+
+def _end_label(result: xr.Dataset, share: float, longest: int) -> str:
+    """What stands behind the name of a curve. Who chooses stands in the caption, or names take half of the figure."""
+    count = f", {members} votes" if (members := result.sizes.get("member", 1)) > 1 else ""
+    earlier = f" after {last:,}" if (last := int(result["at_step"][-1])) < longest else ""
+    stop = f" (early stop, mean {mean_steps(result):.1f})" if "steps_taken" in result else ""
+    return f"{count}: {percent(share)}{earlier}{stop}"
+
+
+def _caption_over_steps(results: Mapping[str, xr.Dataset]) -> str:
     caption = (
         "Solid: boards, with 95 % Wilson intervals. Dotted: blank cells that are right, one line where evaluations "
         "agree. Dashed: boards that naked and hidden singles finish."
@@ -113,8 +121,7 @@ def accuracy_over_steps(
         caption += f" Of votes, the chosen answer counts: {'; '.join(names)}."
     if any("steps_taken" in result for result in results.values()):
         caption += " Finely dashed: beyond the mean number of steps taken before the early stop."
-    headline(figure, _finding_over_steps(results, declared_steps), caption)
-    return figure
+    return caption
 
 
 def _mark_steps(axes: Axes, steps: int, said: str) -> None:
