@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,8 +35,8 @@ class Passage:
     """Trajectories that go through the network together."""
     seed: int
     precision: Precision
-    energies: bool
-    """Whether energies are kept."""
+    measured_at: Sequence[frozenset[int]]
+    """For each layer, the steps at which its energies are wanted."""
     check: Callable[[], None] = lambda: None
     """Called between batches; may raise to stop."""
 
@@ -92,7 +92,7 @@ class Block:
         first = (self.member == 0) & (self.sample < recorded)
         row = torch.where(first, self.sample, -1)
         self.course = Course(
-            passage.schedule, passage.network.shapes, row, energies=passage.energies, device=passage.device
+            passage.schedule, passage.network.shapes, row, measured_at=passage.measured_at, device=passage.device
         )
         self.declared: dict[str, ResultArray] = passage.task.arrays()
         voted = {"prediction", "confidence", "correct"} if members > 1 else set()
@@ -190,7 +190,7 @@ class Block:
         for ids, real in self._batches(active):
             state, stimulus = self._state(ids), self.stimulus[ids.to(passage.device)]
             with precision_context(passage.precision, passage.device):
-                if self.course.wanted(number):
+                if self.course.wanted(number, range(start, end)):
                     watch = self.course.observer(ids, real)
                     tell = lambda k, at, measures: watch(number, k, at, measures)  # noqa: E731, B023
                     state = observed_steps(layer, state, stimulus, layer.dt, range(start, end), tell)
@@ -220,12 +220,12 @@ class Block:
         passage, number = self.passage, self.passage.schedule.iterated
         layer = passage.network.layers[number]
         behind = any(self.course.wanted(other) for other in range(number + 1, len(passage.network.layers)))
-        if not (behind or self.course.wanted(number)):
+        if not (behind or self.course.wanted(number, [step])):
             return
         for batch, real in self._batches(ids):
             state, measures = self._state(batch), {}
             with precision_context(passage.precision, passage.device):
-                if self.course.energies and layer.measures_energy:
+                if step in passage.measured_at[number]:
                     # A step more than is needed: the energy comes with it, and unlike `measure` it is compiled.
                     stimulus = self.stimulus[batch.to(passage.device)]
                     _, measures = layer(state, stimulus, step * layer.dt, layer.dt, measure=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -26,14 +26,20 @@ class Course:
         schedule: when what is kept.
         shapes: of one sample's state in each layer.
         row: for each trajectory its row among the recorded ones, or -1, int64 [trajectory].
-        energies: whether energies are wanted.
+        measured_at: for each layer, at which steps its energies are wanted.
         device: where energies are collected.
     """
 
     def __init__(
-        self, schedule: Schedule, shapes: Sequence[StateShape], row: Tensor, *, energies: bool, device: torch.device
+        self,
+        schedule: Schedule,
+        shapes: Sequence[StateShape],
+        row: Tensor,
+        *,
+        measured_at: Sequence[frozenset[int]],
+        device: torch.device,
     ) -> None:
-        self.schedule, self.row, self.energies, self.device = schedule, row, energies, device
+        self.schedule, self.row, self.measured_at, self.device = schedule, row, measured_at, device
         self.measured: list[dict[str, Tensor]] = [{} for _ in shapes]
         rows = int((row >= 0).sum())
         self.kept = [
@@ -41,9 +47,11 @@ class Course:
             for steps, shape in zip(schedule.state_steps, shapes, strict=True)
         ]
 
-    def wanted(self, layer: int) -> bool:
-        """Whether anything of a layer is kept."""
-        return self.energies or bool(len(self.kept[layer]) and self.schedule.state_steps[layer])
+    def wanted(self, layer: int, steps: Iterable[int] | None = None) -> bool:
+        """Whether anything of a layer is kept, at one of those steps or at any."""
+        states = self.schedule.state_steps[layer] if len(self.kept[layer]) else ()
+        kept = self.measured_at[layer].union(states)
+        return bool(kept) if steps is None else not kept.isdisjoint(steps)
 
     def observer(self, members: Tensor, real: int) -> NetworkObserver:
         """An observer of a batch of these trajectories, of which the first `real` ones are not there to fill it up."""
@@ -52,7 +60,7 @@ class Course:
         here = members[:real].to(self.device)
 
         def watch(layer: int, step: int, state: State, measures: Measures) -> None:
-            if self.energies:
+            if self.measured_at[layer]:
                 for name, value in measures.items():
                     self._numbers(layer, name)[here, step] = value[:real].float()
             steps = self.schedule.state_steps[layer]

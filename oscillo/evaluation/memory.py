@@ -41,7 +41,7 @@ def state_bytes(record: EvaluationRecording) -> int:
 def trajectory_bytes(record: EvaluationRecording) -> int:
     """Bytes of one trajectory while its block runs: state, stimulus, energies, and the answers kept on the way."""
     schedule = record.schedule
-    energies = 4 * len(MEASURES) * (schedule.last + 1) * record.energies
+    energies = 4 * len(MEASURES) * (schedule.last + 1) * bool(record.measured_at[schedule.iterated])
     kept = sum(
         np.dtype(array.dtype).itemsize * prod(array.shape) * (1 + len(schedule.answers))
         for array in record.declared.values()

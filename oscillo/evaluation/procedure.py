@@ -63,7 +63,7 @@ def evaluate(
     record = EvaluationRecording(task, network, evaluation, recording if store else None, total)
     size = min(evaluation.batch_size, total * evaluation.votes)
     passage = Passage(
-        task, model, record.schedule, evaluation.votes, size, seed, precision, record.energies, check
+        task, model, record.schedule, evaluation.votes, size, seed, precision, record.measured_at, check
     )  # fmt: skip
     model.eval()
     done = _parts(passage, record, evaluation, data, parts, title)

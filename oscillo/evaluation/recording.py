@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from oscillo.evaluation.schedule import Schedule, vote_counts
-from oscillo.evaluation.selection import ENERGIES
+from oscillo.evaluation.selection import ENERGIES, compared_steps
 from oscillo.layout import StateShape
 from oscillo.network import Network
 from oscillo.network.trajectory import site_names
@@ -40,7 +40,7 @@ class EvaluationRecording:
         schedule: when what is kept.
         selectors: all that can choose among the votes; none without votes.
         votes: numbers of members that are let vote, 1, 2, 4, ... and all; none without votes.
-        energies: whether energies are measured.
+        measured_at: for each layer, the steps at which its energies are wanted, by the recording or by a selector.
         states: of how many samples states are kept, the first ones.
 
     Args:
@@ -65,7 +65,7 @@ class EvaluationRecording:
         self.selectors: tuple[str, ...] = tuple(
             name for name in asked if votes and self._can(name, energies=energies, sums=sums)
         )
-        self.energies = any(self.schedule.energy_steps) or any(name in ENERGIES for name in self.selectors)
+        self.measured_at = self._measured_at()
         self.votes = vote_counts(evaluation.votes) if votes else []
         self.results = self._results()
 
@@ -74,6 +74,13 @@ class EvaluationRecording:
         if selector in ENERGIES:
             return energies and (sums or not selector.endswith("_sum"))
         return {"confidence": "confidence", "majority": "prediction"}[selector] in self.declared
+
+    def _measured_at(self) -> tuple[frozenset[int], ...]:
+        found = [frozenset(steps) for steps in self.schedule.energy_steps]
+        number = self.schedule.iterated
+        ends = self.schedule.looks.union(self.schedule.answers)
+        found[number] = found[number].union(*(compared_steps(name, ends) for name in self.selectors))
+        return tuple(found)
 
     def _results(self) -> dict[str, ResultArray]:
         """All arrays of results [sample, ...] that are stored."""

@@ -10,7 +10,7 @@ compares pseudo-energies a step late, of the last step or summed over the steps;
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -18,6 +18,20 @@ from oscillo.analysis import pair_auc, pair_count
 
 ENERGIES: tuple[str, ...] = ("energy_last", "energy_sum", "pseudo_energy_last", "pseudo_energy_sum")
 """Selectors that need a network with energy."""
+
+
+def compared_steps(selector: str, ends: Collection[int]) -> frozenset[int]:
+    """The steps whose energies a selector compares.
+
+    Args:
+        selector: which one.
+        ends: after how many steps an answer may be the last one.
+    """
+    if selector not in ENERGIES:
+        return frozenset()
+    late = int(selector.startswith("pseudo"))
+    last = [max(end - late, 0) for end in ends]
+    return frozenset(last if selector.endswith("_last") else range(max(last) + 1))
 
 
 def energy_scores(

@@ -12,19 +12,19 @@ from _votes import STEPS, evaluated
 from oscillo.training.hardware import choose_device
 
 VOTES = 16
-BATCH = {"cpu": 128, "cuda": 2048}
-"""Trajectories that go through the network together, by device: a GPU is idle with few."""
+BATCH = {"cpu": 64, "cuda": 2048}
+"""Trajectories that go through the network together, by device: a GPU is idle with few, and the caches of a CPU hold no more."""
 
 
 def main() -> None:
     """Print the timings and, last, JSON lines."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--boards", type=int, default=1000, help="boards whose answers are compared")
-    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--rounds", type=int, default=7)
     device = choose_device("auto")
-    arguments.add_argument("--batch", type=int, default=BATCH.get(device.type, 128), help="trajectories together")
+    arguments.add_argument("--batch", type=int, default=BATCH.get(device.type, 64), help="trajectories together")
     given = arguments.parse_args()
-    boards, few, many = given.boards, min(12, given.boards), min(max(128, given.batch // VOTES * 4), given.boards)
+    boards, few, many = given.boards, min(24, given.boards), min(max(128, given.batch // VOTES * 4), given.boards)
     asked = {"votes": VOTES, "by": "pseudo_energy_last"}
     alone = asked | {"batch_size": VOTES}
     together = asked | {"batch_size": given.batch, "early_stop": {"compare": 0}}

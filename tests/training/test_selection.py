@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from oscillo.evaluation.schedule import vote_counts
-from oscillo.evaluation.selection import choose, energy_scores, same_answers, vote_metrics
+from oscillo.evaluation.selection import (
+    ENERGIES,
+    choose,
+    compared_steps,
+    energy_scores,
+    same_answers,
+    vote_metrics,
+)
 
 quick = settings(max_examples=40, deadline=None)
 tables = hnp.arrays(np.int64, st.tuples(st.integers(1, 5), st.integers(1, 9)), elements=st.integers(0, 3))
@@ -59,6 +66,22 @@ def test_energies_of_answers_along_the_way_and_after_leaving():
     assert "energy_sum" not in found
     whole = energy_scores({name: value[:1] for name, value in measured.items()}, [1, 3], np.array([3]), sums=True)
     assert whole["energy_sum"].tolist() == [[9, 14]] and whole["pseudo_energy_sum"].tolist() == [[50, 120]]
+
+
+@quick
+@given(selector=st.sampled_from(ENERGIES), last=st.integers(1, 9), data=st.data())
+def test_no_other_energies_are_compared_than_those_of_the_steps_that_are_named(selector, last, data):
+    ends = sorted({last, *data.draw(st.sets(st.integers(1, last)))})
+    taken = np.array([last if selector.endswith("_sum") else data.draw(st.sampled_from(ends)) for _ in range(3)])
+    known = np.random.default_rng(last).random((3, last + 1))
+    lacking = known.copy()
+    lacking[:, [step for step in range(last + 1) if step not in compared_steps(selector, ends)]] = np.nan
+    whole, sparse = (
+        energy_scores({"energy": each, "pseudo_energy": each}, ends, taken, sums=selector.endswith("_sum"))[selector]
+        for each in (known, lacking)
+    )
+    np.testing.assert_array_equal(whole, sparse)
+    assert compared_steps("confidence", ends) == frozenset()
 
 
 def test_no_selector_passes_the_oracle_and_one_vote_is_the_first_member():

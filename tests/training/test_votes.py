@@ -10,7 +10,7 @@ import oscillo
 from oscillo import experiment
 from oscillo.analysis import Votes
 from oscillo.draws import Draws
-from oscillo.evaluation import procedure
+from oscillo.evaluation import evaluate, procedure
 from oscillo.evaluation.block import Block
 from oscillo.evaluation.selection import choose
 from oscillo.experiment import RunInterrupted
@@ -165,6 +165,22 @@ def test_votes_do_not_depend_on_the_batch(size, voted, tmp_path):
     for name in ("prediction", "member_correct", "member_answer", "chosen_confidence"):
         assert ours[name].identical(theirs[name]), name
     xr.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("by", "steps_more"), [("pseudo_energy_last", 0), ("energy_last", 1), ("confidence", 0)])
+def test_an_energy_that_nobody_compares_costs_no_step(by, steps_more, voted):
+    """The energy of the last state takes a step of its own, and votes by the pseudo-energy before it do without."""
+    task = task_of(small(**with_evaluations({"votes": 2, "by": by})))
+    model = task.model()
+    load_weights(model, voted.path / "weights.safetensors")
+    taken = []
+    model.network.layers[0].register_forward_hook(lambda layer, given, found: taken.append(len(given[0]["x"])))
+    evaluation = task.spec.evaluations[0]
+    metrics = evaluate(task, model, evaluation, task.evaluation_data(evaluation), seed=3, precision="float32", limit=3)
+    assert taken == [6] * (STEPS + steps_more)
+    whole = results_of(voted)[f"chosen_{by}"].sel(votes=2, at_step=STEPS).values[:3]
+    right = results_of(voted)["member_correct"].sel(at_step=STEPS).values[np.arange(3), whole]
+    assert metrics[f"votes_2/{by}"] == pytest.approx(right.mean())
 
 
 def test_more_votes_keep_the_members_that_were_there(voted, tmp_path):
