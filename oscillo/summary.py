@@ -16,7 +16,7 @@ _STOPPING = (
     "steps_taken", "steps_saved", "compute_saved", "settled", "compared", "changed_by_stopping", "right_when_stopped",
     "right_after_all_steps",
 )  # fmt: skip
-_ELSEWHERE = {*_STOPPING, "pairs", "paired_samples"} - {"steps_taken"}
+_ELSEWHERE = {*_STOPPING, "pairs", "paired_samples", "one_vote_mean", "one_vote_std"} - {"steps_taken"}
 """What other tables than the first one hold."""
 
 
@@ -40,6 +40,8 @@ def _show_votes(evaluation: EvaluationSpec, found: Mapping[str, float]) -> None:
         report(f"{name}: {what}; what they are worth is not known, since the task does not say which answers are right")
         return
     _show(f"{name}: right, by the number of votes and who chooses (here {evaluation.by})", "votes", rows)
+    mean, deviation = found["one_vote_mean"], found["one_vote_std"]
+    report(f"{name}: each of the {evaluation.votes} initial states alone: {mean:.4f} ± {deviation:.4f}")
     aucs = {key.removeprefix("auc/"): value for key, value in found.items() if key.startswith("auc/")}
     pairs, samples = (f"{found.get(what, 0):,.0f}" for what in ("pairs", "paired_samples"))
     title = f"{name}: of {pairs} pairs of a right and a wrong answer to one sample ({samples} samples), told apart"

@@ -115,9 +115,10 @@ def vote_metrics(
 
     Returns:
         `votes_<K>/<selector>`: share of samples with a right answer; `votes_<K>/oracle`: share with any right answer
-        among the first K, which no selector can pass; `pairs`: how many pairs of a right and a wrong member of one
-        sample there are, and `paired_samples`: in how many samples; `auc/<selector>`: the share of them that are told
-        apart, see `oscillo.analysis.pair_auc`.
+        among the first K, which no selector can pass; `one_vote_mean`, `one_vote_std`: mean and standard deviation over
+        the members of the share of samples that each alone has right; `pairs`: how many pairs of a right and a wrong
+        member of one sample there are, and `paired_samples`: in how many samples; `auc/<selector>`: the share of them
+        that are told apart, see `oscillo.analysis.pair_auc`.
     """
     found = {}
     for number, count in enumerate(votes):
@@ -125,6 +126,8 @@ def vote_metrics(
             picked = np.take_along_axis(right, members[:, number : number + 1], axis=1)
             found[f"votes_{count}/{selector}"] = float(picked.mean())
         found[f"votes_{count}/oracle"] = float(right[:, :count].any(axis=1).mean())
+    alone = right.mean(axis=0)
+    found["one_vote_mean"], found["one_vote_std"] = float(alone.mean()), float(alone.std(ddof=1))
     found["pairs"] = float(pair_count(np.zeros(right.shape), right))
     found["paired_samples"] = float((right.any(axis=1) & ~right.all(axis=1)).sum())
     for selector, values in scores.items():

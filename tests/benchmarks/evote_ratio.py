@@ -13,7 +13,8 @@ from oscillo.training.hardware import choose_device
 
 VOTES = 16
 BATCH = {"cpu": 64, "cuda": 2048}
-"""Trajectories that go through the network together, by device: a GPU is idle with few, and the caches of a CPU hold no more."""
+"""Trajectories that go through the network together, by device: a GPU is idle with few, the caches of a CPU hold no
+more."""
 
 
 def main() -> None:

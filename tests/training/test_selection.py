@@ -94,5 +94,8 @@ def test_no_selector_passes_the_oracle_and_one_vote_is_the_first_member():
         for name in scores:
             assert found[f"votes_{count}/{name}"] <= found[f"votes_{count}/oracle"]
     assert found["votes_1/confidence"] == found["votes_1/oracle"] == pytest.approx(right[:, 0].mean())
+    shares = [right[:, member].mean() for member in range(8)]
+    assert found["one_vote_mean"] == pytest.approx(np.mean(shares))
+    assert found["one_vote_std"] == pytest.approx(np.std(shares, ddof=1))
     assert found["votes_8/oracle"] == pytest.approx(right.any(axis=1).mean())
     assert {"auc/energy_last", "auc/confidence"} <= set(found)
