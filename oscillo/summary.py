@@ -40,8 +40,9 @@ def _show_votes(evaluation: EvaluationSpec, found: Mapping[str, float]) -> None:
         report(f"{name}: {what}; what they are worth is not known, since the task does not say which answers are right")
         return
     _show(f"{name}: right, by the number of votes and who chooses (here {evaluation.by})", "votes", rows)
-    mean, deviation = found["one_vote_mean"], found["one_vote_std"]
-    report(f"{name}: each of the {evaluation.votes} initial states alone: {mean:.4f} ± {deviation:.4f}")
+    if "one_vote_mean" in found:  # a run that was begun by an earlier version may lack it
+        alone = f"{found['one_vote_mean']:.4f} ± {found['one_vote_std']:.4f} (mean and standard deviation)"
+        report(f"{name}: right with each of the {evaluation.votes} initial states alone: {alone}")
     aucs = {key.removeprefix("auc/"): value for key, value in found.items() if key.startswith("auc/")}
     pairs, samples = (f"{found.get(what, 0):,.0f}" for what in ("pairs", "paired_samples"))
     title = f"{name}: of {pairs} pairs of a right and a wrong answer to one sample ({samples} samples), told apart"

@@ -108,6 +108,20 @@ def test_a_killed_evaluation_goes_on_behind_its_last_block(oscillo: Command, tra
     assert results[0].identical(results[1])
 
 
+def test_votes_end_with_what_they_are_worth(oscillo: Command, trained_copy: str) -> None:
+    ended = oscillo("evaluate", trained_copy, "task.evaluations.1.votes=3", "--only", "longer")
+    assert ended.code == 0, ended.output
+    run = library.open_run(oscillo.folder / ended.last_line)
+    number = lambda name: f"{float(run.metrics[f'longer/{name}'].dropna('record')[-1]):.4f}"  # noqa: E731
+    (row,) = (line for line in ended.output.splitlines() if line.startswith("│ 3 "))
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells[-1] == number("votes_3/oracle") and number("votes_3/confidence") in cells
+    alone = f"{number('one_vote_mean')} ± {number('one_vote_std')}"
+    assert f"longer: right with each of the 3 initial states alone: {alone}" in ended.output.replace("\n", " ")
+    right = run.data["result/longer"]["member_correct"].isel(at_step=-1).mean("sample")
+    assert number("one_vote_mean") == f"{float(right.mean()):.4f}"
+
+
 def test_a_trained_run_is_evaluated_with_other_steps_and_other_boards(oscillo: Command, trained_copy: str) -> None:
     (oscillo.folder / "mine.csv").write_text(
         "puzzle,solution\n1.........4.....,\n0234341221434321,1234341221434321\n1204341221434321,1234341221434321\n"
