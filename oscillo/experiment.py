@@ -16,7 +16,7 @@ from torch import nn
 
 from oscillo.evaluation import Parts, block_samples, evaluate, metric_names
 from oscillo.evaluation.operations import operations
-from oscillo.plan import recording_bytes
+from oscillo.plan import room_bytes
 from oscillo.preparation import WEIGHTS, Preparation, require, weights_of
 from oscillo.recording import (
     MetricsLog,
@@ -182,7 +182,7 @@ def _begin(loaded: LoadedSpec, runs: Path, weights: Path | None = None, **facts:
     """Make a run when all it needs is there, and execute it; with weights it only evaluates."""
     with locating_failures(loaded.spec, loaded.document), _refusing():
         require(loaded, trained=weights is not None)
-        check_room(runs, recording_bytes(loaded.spec))
+        check_room(runs, room_bytes(loaded.spec))
         ready = Preparation(loaded, weights=weights)
     directory = _new_directory(loaded, ready.device, runs, **facts)
     with directory.locked():
@@ -314,14 +314,15 @@ class _Execution:
         with MetricsLog(self.directory.metrics) as log:
             for evaluation in self.spec.task.evaluation_specs:
                 prefix = f"{evaluation.name}/"
+                parts = Parts(self.directory.path / PARTS / evaluation.name)
                 done = [line for line in lines if any(name.startswith(prefix) for name in line)]
                 if done:
                     report(f"{evaluation.name}: done before")
                     results[evaluation.name] = {
                         name.removeprefix(prefix): value for name, value in done[-1].items() if name.startswith(prefix)
                     }
+                    parts.remove()  # a kill between the last two lines below leaves them
                     continue
-                parts = Parts(self.directory.path / PARTS / evaluation.name)
                 found = self._evaluate_one(model, evaluation, parts)
                 results[evaluation.name] = found
                 log.write(steps, metric_names(evaluation.name, found))
@@ -337,7 +338,7 @@ class _Execution:
             return evaluate(
                 self.task, model, evaluation, data, seed=self.spec.seed,
                 precision=self.spec.precision, recording=self.spec.recording, store=store, parts=parts,
-                cost=operations(self.task, self.task.model()), check=self.interruption.check,
+                cost=operations(self.task, self.task.model(), evaluation.steps), check=self.interruption.check,
                 title=f"evaluating {evaluation.name}",
             )  # fmt: skip
 

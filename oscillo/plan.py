@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from oscillo.draws import Draws
 from oscillo.evaluation import EvaluationRecording
 from oscillo.evaluation.memory import block_bytes, free_memory, too_many_votes
-from oscillo.evaluation.operations import Operations, operations
+from oscillo.evaluation.operations import operations
 from oscillo.layout import StateShape
 from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec, Unrolling
 from oscillo.recording import bytes_expected
 from oscillo.runspec import RunSpec
-from oscillo.training import total_steps
+from oscillo.training import Task, total_steps
 from oscillo.training.evaluation_spec import EvaluationSpec
 from oscillo.training.hardware import choose_device, missing_for_compiling
 
@@ -152,17 +152,20 @@ def make_plan(spec: RunSpec) -> Plan:
     return Plan(
         spec.name, layers, sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         counted.step, 3 * forward * batch, total_steps(spec.training, spec.task.training_samples or 0),
-        _memory(spec, model, kept, working, device, any(compiled)), kept, _evaluations(spec, counted),
+        _memory(spec, model, kept, working, device, any(compiled)), kept, _evaluations(spec, task, model),
         recording_bytes(spec), str(device), notes,
     )  # fmt: skip
 
 
-def _evaluations(spec: RunSpec, counted: Operations) -> list[EvaluationPlan]:
+def _evaluations(spec: RunSpec, task: Task, model: nn.Module) -> list[EvaluationPlan]:
     """What each evaluation takes."""
     found = []
     for evaluation, record in declared_recordings(spec):
-        trajectories, steps = record.samples * evaluation.votes, record.schedule.last
-        flops = trajectories * counted.trajectory(steps, len(record.schedule.looks))
+        counted, schedule, steps = operations(task, model, evaluation.steps), record.schedule, record.schedule.last
+        # The energy of the last state comes with a step more.
+        measured = steps in record.measured_at[schedule.iterated]
+        each = counted.trajectory(steps + measured, len(schedule.looks.union(schedule.answers)) - 1)
+        flops = record.samples * (evaluation.votes * each + len(schedule.before) * counted.answer)
         memory = block_bytes(evaluation, record)
         found.append(EvaluationPlan(evaluation.name, record.samples, evaluation.votes, steps, flops, memory))
     return found
@@ -190,8 +193,19 @@ def crowded(spec: RunSpec) -> list[tuple[tuple[str | int, ...], str]]:
 
 def recording_bytes(spec: RunSpec) -> int:
     """Bytes that the evaluations of a run will write into the store, without those whose data are not there."""
-    groups = [group for _, record in declared_recordings(spec) if record.samples for group in record.groups()]
-    return sum(bytes_expected(group.declarations) for group in groups)
+    return sum(_each_recording(spec))
+
+
+def room_bytes(spec: RunSpec) -> int:
+    """Bytes that a run needs at most: until an evaluation is whole, its finished parts lie beside the store."""
+    return recording_bytes(spec) + max(_each_recording(spec), default=0)
+
+
+def _each_recording(spec: RunSpec) -> list[int]:
+    return [
+        sum(bytes_expected(group.declarations) for group in record.groups()) if record.samples else 0
+        for _, record in declared_recordings(spec)
+    ]
 
 
 def kept_bytes(spec: RunSpec, *, compiled: bool) -> tuple[float, float]:

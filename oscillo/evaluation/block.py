@@ -286,14 +286,18 @@ class Block:
     def _read_first(self) -> tuple[Tensor, Results] | None:
         """Outputs and results of the first initial state of all samples, a single step before an answer."""
         active = self._active
-        first = active[self.member[active] == 0]
+        first = active[self._compared_successively(active)]
         return self._read(first) if len(first) else None
+
+    def _compared_successively(self, active: Tensor) -> Tensor:
+        """Which of those that are active are compared from step to step: first initial states that have not left."""
+        return (self.member[active] == 0) & ~self.settled[active]
 
     def _compare_successive(
         self, active: Tensor, before: tuple[Tensor, Results], outputs: Tensor, results: Results
     ) -> None:
         """Compare the first initial state of the samples with a step before; of one that has left nothing is known."""
-        first = self.member[active] == 0
+        first = self._compared_successively(active)
         old, old_results = before
         now = self._nothing_changed()
         there = self.sample[active[first]]

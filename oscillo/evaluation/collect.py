@@ -49,7 +49,8 @@ def _results(block: Block, record: EvaluationRecording, by: Selector) -> Part:
             if f"{name}_at" in record.results:
                 picked = [_pick(value[:, :, number], chosen[:, number]) for number in range(value.shape[2])]
                 found[f"{name}_at"] = np.stack(picked, axis=1)
-        found["changed_at"] = torch.stack([each.changed for each in block.successive], dim=1).numpy()
+        if "changed_at" in record.results:
+            found["changed_at"] = torch.stack([each.changed for each in block.successive], dim=1).numpy()
         found["distance_at"] = torch.stack([each.distance for each in block.successive], dim=1).float().numpy()
     if record.schedule.early_stop:
         changed = torch.where(block.compared, block.changed.to(torch.int8), -1)

@@ -55,9 +55,13 @@ def working_bytes(evaluation: EvaluationSpec, record: EvaluationRecording) -> in
 
 
 def block_bytes(evaluation: EvaluationSpec, record: EvaluationRecording) -> int:
-    """Bytes that an evaluation holds at once: a block's trajectories, and a step of one batch of them."""
-    trajectories = min(block_samples(evaluation), record.samples) * evaluation.votes
-    return trajectory_bytes(record) * trajectories + working_bytes(evaluation, record)
+    """Bytes that an evaluation holds at once: a block's trajectories, a step of one batch of them, and what is kept."""
+    samples = min(block_samples(evaluation), record.samples)
+    states = min(samples, record.states) * sum(
+        4 * shape.positions * shape.channels * len(steps)
+        for shape, steps in zip(record.shapes, record.schedule.state_steps, strict=True)
+    )
+    return trajectory_bytes(record) * samples * evaluation.votes + working_bytes(evaluation, record) + states
 
 
 def too_many_votes(evaluation: EvaluationSpec, record: EvaluationRecording, free: int) -> str | None:

@@ -35,16 +35,17 @@ class Operations(NamedTuple):
         }  # fmt: skip
 
 
-def operations(task: Task, model: nn.Module) -> Operations:
+def operations(task: Task, model: nn.Module, steps: int | None = None) -> Operations:
     """Operations of a step, and of what goes around the steps.
 
     Args:
         task: makes up the sample.
         model: uncompiled, on the CPU.
+        steps: of an evaluation; the layers before the one whose steps are counted may take as many.
     """
     network: Network = model.network  # pyright: ignore[reportAssignmentType]
     batch = task.example(1)
-    way = Way(network.steps_of(None), Draws(0, batch["index"]))
+    way = Way(network.steps_of(steps), Draws(0, batch["index"]))
     layer = network.layers[network.iterated]
     # The fused attention of a CPU is not counted; the plain one is made of products that are.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):

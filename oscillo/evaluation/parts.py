@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -34,18 +36,20 @@ class Parts:
         """The part that begins at a sample; None when it is not done.
 
         Raises:
-            RecordingError: when it was made of other samples, as by another version; removing the folder helps.
+            RecordingError: when it cannot be read, or was made of other samples, as by another version; removing the
+                folder helps.
         """
         path = self._path(first)
         if not path.is_file():
             return None
-        with np.load(path) as file:
-            part = {name: file[name] for name in file.files}
-        if len(part["index"]) != samples:
-            raise RecordingError(
-                f"{path} holds {len(part['index'])} samples, and {samples} belong there; remove {self.folder} to "
-                "evaluate them again"
-            )
+        remedy = f"remove {self.folder} to evaluate its samples again"
+        try:
+            with np.load(path) as file:
+                part = {name: file[name] for name in file.files}
+        except (BadZipFile, ValueError, EOFError, zlib.error) as error:
+            raise RecordingError(f"{path} cannot be read ({error}); {remedy}") from None
+        if (found := len(part.get("index", ()))) != samples:
+            raise RecordingError(f"{path} holds {found} samples, and {samples} belong there; {remedy}")
         return part
 
     def save(self, first: int, part: Mapping[str, np.ndarray]) -> None:

@@ -38,7 +38,8 @@ class EvaluationRecording:
 
     Attributes:
         schedule: when what is kept.
-        selectors: all that can choose among the votes; none without votes.
+        selectors: all that can choose among the votes, or the declared one where nothing is recorded; none without
+            votes.
         votes: numbers of members that are let vote, 1, 2, 4, ... and all; none without votes.
         measured_at: for each layer, the steps at which its energies are wanted, by the recording or by a selector.
         states: of how many samples states are kept, the first ones.
@@ -92,9 +93,10 @@ class EvaluationRecording:
                         dims=("at_step", *array.dims), shape=(answers, *array.shape),
                         description="read out at that step",
                     )  # fmt: skip
-            found["changed_at"] = ResultArray(
-                ("at_step",), (answers,), "bool", "answer changed", "it differs from the answer a step before"
-            )
+            if "prediction" in self.declared:
+                found["changed_at"] = ResultArray(
+                    ("at_step",), (answers,), "bool", "answer changed", "it differs from the answer a step before"
+                )
             found["distance_at"] = ResultArray(
                 ("at_step",), (answers,), "float32", "change of outputs in a step",
                 "root mean square difference of the outputs (logits) from those a step before",
@@ -177,7 +179,7 @@ class EvaluationRecording:
         return GroupDeclaration("summary", arrays, layer=layer, coordinates={"step": list(steps)})
 
     def write(self, recorder: Recorder, part: Mapping[str, np.ndarray]) -> None:
-        """Hand one part of the samples to the recorder; its arrays are named as `blocks.collect` names them."""
+        """Hand one part of the samples to the recorder; its arrays are named as `collect` names them."""
         index = part["index"]
         for number in range(len(self.shapes)):
             layer = f"layer{number}"

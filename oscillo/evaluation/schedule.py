@@ -54,14 +54,18 @@ class Schedule:
         state = observables.state if observables else None
         energy = observables.energy if observables else None
         answers = answer_steps(last) if recording and recording.answers else [last]
+        energies = [
+            set(recorded_steps(energy if layer.measures_energy else None, count))
+            for layer, count in zip(network.layers, steps, strict=True)
+        ]
+        if energies[network.iterated] and evaluation.early_stop:
+            # The last energy of a sample that leaves is one of those that are kept.
+            energies[network.iterated].update(evaluation.early_stop.looks(last))
         return cls(
             tuple(steps), network.iterated, tuple(answers), bool(recording and recording.answers),
             evaluation.early_stop,
             tuple(tuple(recorded_steps(state, count)) for count in steps),
-            tuple(
-                tuple(recorded_steps(energy if layer.measures_energy else None, count))
-                for layer, count in zip(network.layers, steps, strict=True)
-            ),
+            tuple(tuple(sorted(each)) for each in energies),
         )  # fmt: skip
 
     @property
@@ -72,13 +76,12 @@ class Schedule:
     @cached_property
     def before(self) -> frozenset[int]:
         """Steps a single one before an answer."""
-        return frozenset(step - 1 for step in self.answers) if self.successive else frozenset()
+        return frozenset(step - 1 for step in self.answers if step) if self.successive else frozenset()
 
     @cached_property
     def looks(self) -> frozenset[int]:
         """Steps after which samples may leave."""
-        every = self.early_stop.every if self.early_stop else self.last
-        return frozenset(range(every, self.last, every))
+        return frozenset(self.early_stop.looks(self.last) if self.early_stop else ())
 
     @cached_property
     def halts(self) -> list[int]:

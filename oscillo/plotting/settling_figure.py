@@ -56,22 +56,14 @@ class Course:
         return right.transpose("sample", "at_step").values.astype(bool)
 
     @property
-    def running(self) -> np.ndarray:
-        """Whether the sample takes the step, bool [sample, at_step]; one that stopped may go on to be compared."""
-        if not self.stops:
-            return np.ones((self.result.sizes["sample"], len(self.steps)), dtype=bool)
-        return self.steps <= self.result["steps_taken"].isel(member=0).values[:, None]
-
-    @property
     def changed(self) -> np.ndarray:
         """Whether the answer is another one than a step before, bool [sample, at_step]; not after a stop."""
-        return self.result["changed_at"].transpose("sample", "at_step").values.astype(bool) & self.running
+        return self.result["changed_at"].transpose("sample", "at_step").values.astype(bool)
 
     @property
     def distances(self) -> np.ndarray:
         """How far the outputs move, [sample, at_step]; not a number after a stop."""
-        distance = self.result["distance_at"].transpose("sample", "at_step").values.astype(float)
-        return np.where(self.running, distance, np.nan)
+        return self.result["distance_at"].transpose("sample", "at_step").values.astype(float)
 
     @property
     def quartiles(self) -> np.ndarray:

@@ -43,6 +43,10 @@ class EarlyStopSpec(Spec):
         """Steps after which a sample leaves at the earliest: the first look has nothing to be compared with."""
         return self.every + self.patience
 
+    def looks(self, last: int) -> range:
+        """Steps after which samples may leave, of so many."""
+        return range(self.every, last, self.every)
+
     @model_validator(mode="after")
     def _whole_looks(self) -> EarlyStopSpec:
         if self.patience % self.every:
@@ -108,7 +112,7 @@ class EvaluationSpec(Spec):
             text = "no layer of this network is declared with more than one step, so there are none to take more of"
             found.append(("steps", text))
         last = network.steps_of(self.steps)[network.iterated]
-        if self.early_stop is not None and (first := self.early_stop.first) >= last > 1:
+        if self.early_stop is not None and (first := self.early_stop.first) >= last:
             text = (
                 f"a sample leaves after {first} steps at the earliest (`every` + `patience`), and there are only "
                 f"{last}: none would stop early; take more `steps`, a smaller `every` and `patience`, or leave it out"

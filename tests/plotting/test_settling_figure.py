@@ -98,16 +98,18 @@ def test_early_stops_have_a_panel_and_their_moves_are_not_counted(tmp_path: Path
     np.testing.assert_allclose(mark.get_xydata(), [[4.8, 0.4]])
     save_figure(figure, tmp_path / "stopped.png")
     assert "stopped 4.5, n = 2" in [text.get_text() for text in figure.axes[2].texts]
-    everyone_left = stopped.assign(steps_taken=stopped["steps_taken"].clip(max=4))
+    everyone_left = stopped.assign(
+        steps_taken=stopped["steps_taken"].clip(max=4), distance_at=stopped["distance_at"].where(STEPS <= 4)
+    )
     assert "net 4, n = 3 after 4" in [text.get_text() for text in settling_figure({"net": everyone_left}).axes[2].texts]
 
 
-def test_samples_that_stopped_and_were_taken_to_the_end_to_be_compared_do_not_count() -> None:
+def test_samples_that_stopped_neither_change_nor_move() -> None:
     right = np.tile([False, False, True, True], (5, 1))
     going = invented_settling(right, STEPS, early_stop=True).assign(correct_at=(("sample", "at_step"), right))
     going["steps_taken"][:, 0] = [2, 2, 2, 2, 8]
-    going["distance_at"][:] = np.array([9, 9, 9, 9, 1])[:, None]
-    going["changed_at"][:] = True
+    going["changed_at"][:] = STEPS <= going["steps_taken"].values
+    going["distance_at"][:] = np.where(going["changed_at"], np.array([9, 9, 9, 9, 1])[:, None], np.nan)
     figure = settling_figure({"net": going})
     np.testing.assert_allclose(figure.axes[1].containers[0].lines[0].get_ydata(), [1, 1, 0.2, 0.2])
     np.testing.assert_allclose(figure.axes[2].lines[0].get_ydata(), [9, 9, 1, 1])

@@ -98,14 +98,17 @@ def test_a_plan_says_what_evaluations_cost():
     (found,) = plan.evaluations
     step, outside = plan.step_flops, plan.training_flops / (3 * 8) - 3 * plan.step_flops
     assert (found.name, found.samples, found.votes, found.steps) == ("voted", 300, 4, 12)
-    assert found.flops == pytest.approx(300 * 4 * (12 * step + outside), rel=1e-12)
+    readout = 2 * 16 * (4 * 16**2 + 3 * 16**2 + 16 * 4)  # as in the formula above
+    # A step more than twelve for the last energy; answers after 1, 2, 4, 8 and 12 steps, and of the first initial state
+    # a step before each.
+    assert found.flops == pytest.approx(300 * (4 * (13 * step + outside + 4 * readout) + 5 * readout), rel=1e-12)
     assert "300 samples x 4 votes x 12 steps: " in plan.to_text() and "memory for training" not in plan.to_text()
     several = voted | {"votes": 8, "batch_size": 48}
     more = make_plan(oscillo.load(small(task__evaluations=[several]))).evaluations[0]
     looking = make_plan(oscillo.load(small(task__evaluations=[voted | {"early_stop": {"every": 2, "patience": 4}}])))
-    readout = 2 * 16 * (4 * 16**2 + 3 * 16**2 + 16 * 4)  # as in the formula above
-    assert looking.evaluations[0].flops == pytest.approx(found.flops + 300 * 4 * 5 * readout, rel=1e-12)  # 2, 4, .. 10
-    assert more.memory == pytest.approx(8 * found.memory, rel=0.01)  # eight times the trajectories of a batch
+    assert looking.evaluations[0].flops == pytest.approx(found.flops + 300 * 4 * 2 * readout, rel=1e-12)  # 6 and 10
+    states = 3 * 7 * 4 * 16 * 16  # of three samples, after 0, 2, .. 12 steps
+    assert more.memory - states == pytest.approx(8 * (found.memory - states), rel=0.01)  # so many more trajectories
 
 
 def test_a_plan_says_which_votes_a_run_would_refuse(monkeypatch):

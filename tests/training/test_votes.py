@@ -12,20 +12,24 @@ from oscillo.analysis import Votes
 from oscillo.draws import Draws
 from oscillo.evaluation import evaluate, procedure
 from oscillo.evaluation.block import Block
+from oscillo.evaluation.operations import operations
+from oscillo.evaluation.parts import Parts
 from oscillo.evaluation.selection import choose
 from oscillo.experiment import RunInterrupted
 from oscillo.preparation import require
+from oscillo.recording import RecordingError
 from oscillo.runspec import read_spec
 from oscillo.training.weights import load_weights
 
 MEMBERS, STEPS, BOARDS = 5, 12, 14
-SIDES = {"boards": BOARDS, "givens": [6, 10], "seed": 2, "batch_size": 6, "steps": STEPS}
+SIDES = {"boards": BOARDS, "givens": [12, 14], "seed": 2, "batch_size": 6, "steps": STEPS}
+STOP = {"every": 2, "patience": 4, "threshold": 0.6, "compare": 9}
 
 
 def with_evaluations(*evaluations, **changes):
     named = [{"name": f"e{number}", **SIDES, **each} for number, each in enumerate(evaluations)]
     adam = {"kind": "adam", "lr": 0.01}
-    return {"task__evaluations": named, "training__steps": 60, "training__optimizer": adam, **changes}
+    return {"task__evaluations": named, "training__steps": 150, "training__optimizer": adam, **changes}
 
 
 def results_of(run, name="e0") -> xr.Dataset:
@@ -35,9 +39,8 @@ def results_of(run, name="e0") -> xr.Dataset:
 @pytest.fixture(scope="module")
 def voted(tmp_path_factory):
     """One evaluation with votes, and the same with early stop."""
-    stop = {"every": 2, "patience": 4, "threshold": 0.15, "compare": 9}
     changes = with_evaluations(
-        {"votes": MEMBERS, "by": "energy_sum"}, {"votes": MEMBERS, "by": "confidence", "early_stop": stop}
+        {"votes": MEMBERS, "by": "energy_sum"}, {"votes": MEMBERS, "by": "confidence", "early_stop": STOP}
     )
     return run_small(tmp_path_factory.mktemp("votes"), **changes)
 
@@ -116,7 +119,7 @@ def test_samples_leave_when_they_have_settled(voted, by_hand):
             for step in range(4, STEPS, 2):
                 moved = (logits[step][board] - logits[step - 2][board]).square().mean().sqrt()
                 same = torch.equal(answers[step][board], answers[step - 2][board])
-                quiet = quiet + 2 if same and moved < 0.15 else 0
+                quiet = quiet + 2 if same and moved < STOP["threshold"] else 0
                 if quiet >= 4:
                     taken = step
                     break
@@ -124,7 +127,9 @@ def test_samples_leave_when_they_have_settled(voted, by_hand):
             assert results["settled"].values[board, member] == (taken < STEPS)
             changed = not torch.equal(answers[taken][board], answers[STEPS][board])
             assert results["changed_by_stopping"].values[board, member] == (changed if board < 9 else -1)
-    assert len(np.unique(results["steps_taken"])) > 1
+    assert len(np.unique(results["steps_taken"])) > 2 and 0 < results["changed_by_stopping"].values[:9].mean() < 1
+    right = results["member_correct"].isel(at_step=-1).values
+    assert 0.1 < right.mean() < 0.9 and (right[:9] != results["right_after_all_steps"].values[:9]).any()
 
 
 def test_what_is_stopped_keeps_its_answer_and_has_no_energy_behind(voted):
@@ -138,6 +143,9 @@ def test_what_is_stopped_keeps_its_answer_and_has_no_energy_behind(voted):
     for board, step in enumerate(taken[:3, 0]):
         assert np.isfinite(state.isel(sample=board).sel(step=slice(0, step))).all()
         assert np.isnan(state.isel(sample=board).sel(step=slice(step + 1, None))).all()
+    gone = stopped["at_step"].values > taken[:, :1]  # those too that went on to be compared
+    np.testing.assert_array_equal(np.isnan(stopped["distance_at"].values), gone)
+    assert not stopped["changed_at"].values[gone].any()
     for step in (1, 2, 4):  # none can have left before
         a, b = (each["member_correct"].sel(at_step=step) for each in (whole, stopped))
         np.testing.assert_array_equal(a, b)
@@ -155,6 +163,20 @@ def test_what_is_stopped_keeps_its_answer_and_has_no_energy_behind(voted):
     assert metrics["e1/right_after_all_steps"] == pytest.approx(at_the_end[:9].mean())
     spent = Votes("e1", stopped).flops[-1, -1] / Votes("e0", whole).flops[-1, -1]
     assert metrics["e1/compute_saved"] == pytest.approx(1 - spent)
+
+
+def test_the_last_energy_of_a_sample_that_leaves_is_kept(voted, tmp_path):
+    """Also where energies are recorded every few steps, and it leaves between two of them."""
+    few = run_small(
+        tmp_path, training__start=str(voted.path / "weights.safetensors"), recording__observables__energy={"every": 5},
+        **with_evaluations({"early_stop": STOP}, training__steps=0),
+    )  # fmt: skip
+    taken = results_of(few)["steps_taken"].values[:, 0]
+    energy, every = (run.data["summary/e0/layer0/energy"] for run in (few, voted))
+    assert energy["step"].values.tolist() == [0, 2, 4, 5, 6, 8, 10, 12] and len(np.unique(taken)) > 1
+    for board, last in enumerate(taken):
+        assert np.isnan(energy[board].sel(step=slice(last + 1, None))).all()
+        np.testing.assert_allclose(energy[board].sel(step=last), every[board].sel(step=last), rtol=1e-4)
 
 
 @pytest.mark.parametrize("size", [1, 4, 7, 200])
@@ -216,6 +238,40 @@ def test_an_interrupted_evaluation_goes_on_behind_its_finished_parts(tmp_path, m
     assert not (stop.value.path / experiment.PARTS / "e0").exists()
 
 
+def test_parts_that_a_kill_has_left_behind_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(procedure, "BATCHES", 2)
+    run_block, remove = Block.run, Parts.remove
+
+    def stopping(self, show):
+        if self.passage.schedule.early_stop:
+            self.passage.check.__self__.signal = 2
+        run_block(self, show)
+
+    monkeypatch.setattr(Block, "run", stopping)
+    monkeypatch.setattr(Parts, "remove", lambda self: None)
+    with pytest.raises(RunInterrupted) as stop:
+        run_small(tmp_path, **with_evaluations({}, {"early_stop": {"every": 2, "patience": 4}}))
+    assert (stop.value.path / experiment.PARTS / "e0").is_dir()
+    monkeypatch.undo()
+    assert Parts.remove is remove and Block.run is run_block
+    oscillo.resume(stop.value.path)
+    assert not (stop.value.path / experiment.PARTS).exists()
+
+
+def test_a_part_that_is_cut_off_is_refused_with_the_remedy(tmp_path):
+    parts = Parts(tmp_path / "e0")
+    parts.save(0, {"index": np.arange(3), "result/correct": np.ones(3, bool)})
+    found = parts.load(0, 3)
+    assert found is not None and found["result/correct"].all() and parts.load(3, 3) is None
+    with pytest.raises(RecordingError, match=r"holds 3 samples, and 4 belong there; remove .*e0 to evaluate"):
+        parts.load(0, 4)
+    (file,) = parts.folder.iterdir()
+    for length in (0, 100, file.stat().st_size - 30):
+        file.write_bytes(file.read_bytes()[:length])
+        with pytest.raises(RecordingError, match=r"cannot be read .*; remove .*e0 to evaluate"):
+            parts.load(0, 3)
+
+
 BLOCK = {"kind": "block", "channels": 16, "block": {"kind": "self_attention", "heads": 2}, "steps": 3}
 DRAWN = small()["network"]["layers"][0]
 
@@ -236,6 +292,7 @@ DRAWN = small()["network"]["layers"][0]
             r"after 12 steps at the earliest .*, and there are only 12: .* take more `steps`",
         ),
         ({}, [{**BLOCK, "steps": 1}], "no layer of this network is declared with more than one step"),
+        ({"steps": None, "early_stop": {}}, [{**BLOCK, "steps": 1}], "and there are only 1"),
     ],
 )
 def test_what_cannot_work_is_refused_with_its_place(evaluation, layers, message):
@@ -279,12 +336,26 @@ def test_blocks_are_counted_like_oscillators(tmp_path):
         np.testing.assert_array_equal(results["prediction_at"].sel(at_step=step), known["prediction"])
 
 
+def test_a_network_that_takes_no_step_is_read_out_where_it_starts(tmp_path):
+    layers = [{**BLOCK, "steps": 0}]
+    run = run_small(tmp_path, **with_evaluations({"steps": None}), network__layers=layers)
+    results = results_of(run)
+    assert results["at_step"].values.tolist() == [0] and results["prediction_at"].shape[:2] == (BOARDS, 1)
+    np.testing.assert_array_equal(results["prediction_at"][:, 0], results["prediction"])
+
+
+def test_steps_of_the_layers_before_are_counted():
+    task = task_of(small(**with_evaluations({}), network__layers=[DRAWN, DRAWN]))
+    few, many = (operations(task, task.model(), steps) for steps in (None, STEPS))
+    assert many.outside - few.outside == (STEPS - 3) * many.step > 0
+    assert (many.step, many.answer) == (few.step, few.answer)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_a_gpu_finds_the_same_answers(voted, tmp_path):
-    stop = {"every": 2, "patience": 4, "threshold": 0.15, "compare": 9}
     changes = with_evaluations(
-        {"votes": MEMBERS, "by": "energy_sum"}, {"votes": MEMBERS, "early_stop": stop}, training__steps=0, device="cuda"
+        {"votes": MEMBERS, "by": "energy_sum"}, {"votes": MEMBERS, "early_stop": STOP}, training__steps=0, device="cuda"
     )
     run = run_small(tmp_path, training__start=str(voted.path / "weights.safetensors"), **changes)
     for name in ("e0", "e1"):

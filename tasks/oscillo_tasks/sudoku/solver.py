@@ -23,6 +23,7 @@ from oscillo.preparation import weights_of
 from oscillo.recording import RunDirectory
 from oscillo.spec import Document, load_plugins, validate
 from oscillo.training.evaluation_spec import EarlyStopSpec, EvaluationSpec, Selector
+from oscillo.training.spec import ObservablesSpec, RecordingSpec
 from oscillo_tasks.sudoku.boards import BoardError, check, contradictions, digit_string
 from oscillo_tasks.sudoku.task import BoardData, SudokuTaskSpec
 
@@ -31,6 +32,9 @@ SHIPPED = Path(__file__).parent / "weights" / "sudoku_9x9.safetensors"
 
 BATCH = 128
 """Initial states that go through the network together."""
+
+_KEPT = RecordingSpec(samples=0, observables=ObservablesSpec(state=None), answers=False)
+"""Energies at every step, and nothing else on the way."""
 
 _BOARD_FILES = (".csv", ".csv.gz")
 
@@ -113,7 +117,9 @@ class Solver:
         evaluation, record = self._checked(steps, votes, by, early_stop)
         _check_text(board, self.block.side)
         boards = check(board, self.block)
-        passage = Passage(self.task, self.model, record.schedule, votes, evaluation.batch_size, seed, "float32", True)
+        passage = Passage(
+            self.task, self.model, record.schedule, votes, evaluation.batch_size, seed, "float32", record.measured_at
+        )
         block = Block(passage, BoardData(boards).batch(torch.zeros(1, dtype=torch.int64)), recorded=0, compared=0)
         block.run()
         found = collect(block, record, by)
@@ -128,7 +134,7 @@ class Solver:
     def _checked(
         self, steps: int | None, votes: int, by: Selector, early_stop: EarlyStopSpec | Mapping[str, Any] | None
     ) -> tuple[EvaluationSpec, EvaluationRecording]:
-        """What is asked for, as the evaluation of one board of which only the end is kept.
+        """What is asked for, as the evaluation of one board of which the energies and the end are kept.
 
         Raises:
             ValueError: when it makes no sense, here or at all.
@@ -143,7 +149,7 @@ class Solver:
         asked |= {"name": "board", "batch_size": min(votes, BATCH)}
         evaluation = validate(EvaluationSpec, Document.from_mapping(asked))
         network: Network = self.model.network  # pyright: ignore[reportAssignmentType]
-        record = EvaluationRecording(self.task, network, evaluation, None, 1)
+        record = EvaluationRecording(self.task, network, evaluation, _KEPT, 1)
         found = [f"{field}: {text}" for field, text in evaluation.problems(network, self.task.arrays())]
         if found or (crowd := too_many_votes(evaluation, record, free_memory(torch.device("cpu")))):
             raise ValueError("; ".join(found or [str(crowd)]))
