@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile
@@ -32,12 +32,12 @@ class Parts:
             done = min(total, done + samples)
         return done
 
-    def load(self, first: int, samples: int) -> dict[str, np.ndarray] | None:
-        """The part that begins at a sample; None when it is not done.
+    def load(self, first: int, samples: int, names: Collection[str]) -> dict[str, np.ndarray] | None:
+        """The part that begins at a sample, with at least the arrays of those names; None when it is not done.
 
         Raises:
-            RecordingError: when it cannot be read, or was made of other samples, as by another version; removing the
-                folder helps.
+            RecordingError: when it cannot be read, or holds other samples or arrays, as of another version; removing
+                the folder helps.
         """
         path = self._path(first)
         if not path.is_file():
@@ -48,7 +48,9 @@ class Parts:
                 part = {name: file[name] for name in file.files}
         except (BadZipFile, ValueError, EOFError, zlib.error) as error:
             raise RecordingError(f"{path} cannot be read ({error}); {remedy}") from None
-        if (found := len(part.get("index", ()))) != samples:
+        if lacking := sorted({"index", *names} - set(part)):
+            raise RecordingError(f"{path} lacks {', '.join(lacking)}; {remedy}")
+        if (found := len(part["index"])) != samples:
             raise RecordingError(f"{path} holds {found} samples, and {samples} belong there; {remedy}")
         return part
 

@@ -91,7 +91,7 @@ def _parts(
         for first in range(0, total, samples):
             passage.check()
             count = min(samples, total - first)
-            part = parts.load(first, count) if parts else None
+            part = parts.load(first, count, record.part_names()) if parts else None
             if part is None:
                 compared = max(0, min(count, (stop.compare if stop else 0) - first))
                 block = Block(

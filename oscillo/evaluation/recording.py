@@ -178,6 +178,14 @@ class EvaluationRecording:
         )  # fmt: skip
         return GroupDeclaration("summary", arrays, layer=layer, coordinates={"step": list(steps)})
 
+    def part_names(self) -> set[str]:
+        """Names of the arrays that a part of the samples holds, as `collect` gives them."""
+        found = {f"result/{name}" for name in self.results}
+        for number, steps in enumerate(self.schedule.energy_steps):
+            found |= {f"energy/{number}/{name}" for name in MEASURES if steps}
+            found |= {f"state/{number}"} if self.states else set()
+        return found
+
     def write(self, recorder: Recorder, part: Mapping[str, np.ndarray]) -> None:
         """Hand one part of the samples to the recorder; its arrays are named as `collect` names them."""
         index = part["index"]

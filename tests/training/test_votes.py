@@ -261,15 +261,17 @@ def test_parts_that_a_kill_has_left_behind_are_removed(tmp_path, monkeypatch):
 def test_a_part_that_is_cut_off_is_refused_with_the_remedy(tmp_path):
     parts = Parts(tmp_path / "e0")
     parts.save(0, {"index": np.arange(3), "result/correct": np.ones(3, bool)})
-    found = parts.load(0, 3)
-    assert found is not None and found["result/correct"].all() and parts.load(3, 3) is None
+    found = parts.load(0, 3, ["result/correct"])
+    assert found is not None and found["result/correct"].all() and parts.load(3, 3, []) is None
     with pytest.raises(RecordingError, match=r"holds 3 samples, and 4 belong there; remove .*e0 to evaluate"):
-        parts.load(0, 4)
+        parts.load(0, 4, [])
+    with pytest.raises(RecordingError, match=r"lacks state/0; remove .*e0 to evaluate"):
+        parts.load(0, 3, ["state/0", "result/correct"])
     (file,) = parts.folder.iterdir()
     for length in (0, 100, file.stat().st_size - 30):
         file.write_bytes(file.read_bytes()[:length])
         with pytest.raises(RecordingError, match=r"cannot be read .*; remove .*e0 to evaluate"):
-            parts.load(0, 3)
+            parts.load(0, 3, [])
 
 
 BLOCK = {"kind": "block", "channels": 16, "block": {"kind": "self_attention", "heads": 2}, "steps": 3}
