@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from oscillo.draws import Draws
 from oscillo.evaluation import EvaluationRecording
-from oscillo.evaluation.memory import block_bytes, free_memory, too_many_votes
+from oscillo.evaluation.memory import block_bytes, free_memory, too_much
 from oscillo.evaluation.operations import operations
 from oscillo.layout import StateShape
 from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec, Unrolling
@@ -182,12 +182,12 @@ def declared_recordings(spec: RunSpec) -> list[tuple[EvaluationSpec, EvaluationR
 
 
 def crowded(spec: RunSpec) -> list[tuple[tuple[str | int, ...], str]]:
-    """Votes that do not fit into the free memory of the device, each with its place in the spec."""
+    """Votes and batches that do not fit into the free memory of the device, each with its place in the spec."""
     free = free_memory(choose_device(spec.device))
     return [
-        (("task", "evaluations", number, "votes"), text)
+        (("task", "evaluations", number, found[0]), found[1])
         for number, (evaluation, record) in enumerate(declared_recordings(spec))
-        if (text := too_many_votes(evaluation, record, free))
+        if (found := too_much(evaluation, record, free))
     ]
 
 

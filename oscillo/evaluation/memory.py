@@ -1,4 +1,4 @@
-"""What an evaluation holds in memory at once, and whether the initial states of one sample fit together."""
+"""What an evaluation holds in memory at once, and whether a batch and the initial states of one sample fit."""
 
 from __future__ import annotations
 
@@ -64,21 +64,26 @@ def block_bytes(evaluation: EvaluationSpec, record: EvaluationRecording) -> int:
     return trajectory_bytes(record) * samples * evaluation.votes + working_bytes(evaluation, record) + states
 
 
-def too_many_votes(evaluation: EvaluationSpec, record: EvaluationRecording, free: int) -> str | None:
-    """Say how many votes fit when not even the initial states of one sample do; None when they do.
+def too_much(evaluation: EvaluationSpec, record: EvaluationRecording, free: int) -> tuple[str, str] | None:
+    """Say what fits when a batch, or the initial states of one sample beside it, do not; None when they do.
 
     Args:
         evaluation: what is asked for.
         record: what is kept of it.
         free: bytes that can still be taken.
+
+    Returns:
+        The field of the evaluation to change, and why.
     """
-    each, working = trajectory_bytes(record), working_bytes(evaluation, record)
+    each, working, usable = trajectory_bytes(record), working_bytes(evaluation, record), _SPARE * free
     wanted = each * evaluation.votes + working
-    if wanted <= _SPARE * free:
+    if wanted <= usable:
         return None
-    fits = max(0, int((_SPARE * free - working) / each))
     size = lambda number: f"{number / 2**30:.1f} GiB"  # noqa: E731
-    return (
-        f"{evaluation.votes} initial states of a sample take {size(wanted)} at once, and {size(_SPARE * free)} of "
-        f"memory can be used; at most {fits} fit"
-    )
+    can = f"at once, and {size(usable)} of memory can be used"
+    if each + working > usable:
+        of_one = _WORKING * state_bytes(record)
+        fits = max(0, int((usable - each) / of_one))
+        return "batch_size", f"a step of {working // of_one} trajectories takes {size(working)} {can}; {fits} fit"
+    fits = int((usable - working) / each)
+    return "votes", (f"{evaluation.votes} initial states of a sample take {size(wanted)} {can}; at most {fits} fit")

@@ -314,6 +314,18 @@ def test_votes_that_do_not_fit_are_refused_with_the_number_that_fits(tmp_path, m
         require(read_spec(small(**with_evaluations({"votes": fits + 1}))))
 
 
+def test_a_batch_that_does_not_fit_is_refused_with_the_number_that_fits(tmp_path, monkeypatch):
+    monkeypatch.setattr("oscillo.plan.free_memory", lambda device: 3_000_000)
+    many = {"boards": 1000, "batch_size": 1000}
+    with pytest.raises(oscillo.SpecError, match=r"evaluations\.0\.batch_size.*a step of 1000 trajectories") as error:
+        run_small(tmp_path, **with_evaluations(many))
+    fits = int(str(error.value).split("can be used; ")[1].split()[0])
+    assert 5 < fits < 1000
+    require(read_spec(small(**with_evaluations(many | {"batch_size": fits}))))
+    with pytest.raises(oscillo.SpecError):
+        require(read_spec(small(**with_evaluations(many | {"batch_size": fits + 1}))))
+
+
 def test_blocks_are_counted_like_oscillators(tmp_path):
     """Iterated self-attention: its steps are those of the layer in the middle, and the one behind reads them out."""
     layers = [

@@ -17,7 +17,7 @@ from torch import Tensor
 from oscillo.evaluation import EvaluationRecording
 from oscillo.evaluation.block import Block, Passage
 from oscillo.evaluation.collect import collect
-from oscillo.evaluation.memory import free_memory, too_many_votes
+from oscillo.evaluation.memory import free_memory, too_much
 from oscillo.network import Network, NetworkSpec
 from oscillo.preparation import weights_of
 from oscillo.recording import RunDirectory
@@ -151,8 +151,8 @@ class Solver:
         network: Network = self.model.network  # pyright: ignore[reportAssignmentType]
         record = EvaluationRecording(self.task, network, evaluation, _KEPT, 1)
         found = [f"{field}: {text}" for field, text in evaluation.problems(network, self.task.arrays())]
-        if found or (crowd := too_many_votes(evaluation, record, free_memory(torch.device("cpu")))):
-            raise ValueError("; ".join(found or [str(crowd)]))
+        if found or (crowd := too_much(evaluation, record, free_memory(torch.device("cpu")))):
+            raise ValueError("; ".join(found or [f"{crowd[0]}: {crowd[1]}"]))
         return evaluation, record
 
 
