@@ -31,14 +31,9 @@ class Course:
     """
 
     def __init__(
-        self,
-        schedule: Schedule,
-        shapes: Sequence[StateShape],
-        row: Tensor,
-        *,
-        measured_at: Sequence[frozenset[int]],
-        device: torch.device,
-    ) -> None:
+        self, schedule: Schedule, shapes: Sequence[StateShape], row: Tensor, *,
+        measured_at: Sequence[frozenset[int]], device: torch.device,
+    ) -> None:  # fmt: skip
         self.schedule, self.row, self.measured_at, self.device = schedule, row, measured_at, device
         self.measured: list[dict[str, Tensor]] = [{} for _ in shapes]
         rows = int((row >= 0).sum())

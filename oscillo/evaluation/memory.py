@@ -86,4 +86,4 @@ def too_much(evaluation: EvaluationSpec, record: EvaluationRecording, free: int)
         fits = max(0, int((usable - each) / of_one))
         return "batch_size", f"a step of {working // of_one} trajectories takes {size(working)} {can}; {fits} fit"
     fits = int((usable - working) / each)
-    return "votes", (f"{evaluation.votes} initial states of a sample take {size(wanted)} {can}; at most {fits} fit")
+    return "votes", f"{evaluation.votes} initial states of a sample take {size(wanted)} {can}; at most {fits} fit"

@@ -12,7 +12,7 @@ from small_runs import run_small, small
 
 import oscillo
 from oscillo.draws import Draws
-from oscillo.plan import kept_bytes, make_plan, recording_bytes
+from oscillo.plan import kept_bytes, make_plan, recording_bytes, room_bytes
 
 
 def held_for_the_backward_pass(spec, samples):
@@ -128,6 +128,13 @@ def test_a_plan_needs_no_data(monkeypatch):
     alone = small()
     del alone["task"]["evaluations"][1]
     assert plan.recording == recording_bytes(oscillo.load(alone)) > 0
+
+
+def test_finished_parts_of_the_largest_evaluation_need_room_beside_the_store():
+    evaluations = small()["task"]["evaluations"]
+    alone = [recording_bytes(oscillo.load(small(task__evaluations=[each]))) for each in evaluations]
+    assert room_bytes(oscillo.load(small())) == sum(alone) + max(alone)
+    assert room_bytes(oscillo.load(small(task__evaluations=[]))) == 0
 
 
 def test_devices_that_are_not_there():

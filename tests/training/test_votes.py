@@ -16,6 +16,7 @@ from oscillo.evaluation.operations import operations
 from oscillo.evaluation.parts import Parts
 from oscillo.evaluation.selection import choose
 from oscillo.experiment import RunInterrupted
+from oscillo.plan import make_plan
 from oscillo.preparation import require
 from oscillo.recording import RecordingError
 from oscillo.runspec import read_spec
@@ -355,14 +356,25 @@ def test_a_network_that_takes_no_step_is_read_out_where_it_starts(tmp_path):
     run = run_small(tmp_path, **with_evaluations({"steps": None}), network__layers=layers)
     results = results_of(run)
     assert results["at_step"].values.tolist() == [0] and results["prediction_at"].shape[:2] == (BOARDS, 1)
-    np.testing.assert_array_equal(results["prediction_at"][:, 0], results["prediction"])
+    task = task_of(small(**with_evaluations({"steps": None}), network__layers=layers))
+    model = task.model()
+    load_weights(model, run.path / "weights.safetensors")
+    batch = task.evaluation_data(task.spec.evaluations[0]).batch(torch.arange(BOARDS))
+    with torch.no_grad():
+        known = task.results(batch, model(batch["puzzle"]))
+    for found in (results["prediction_at"][:, 0], results["prediction"]):
+        np.testing.assert_array_equal(found, known["prediction"])
 
 
-def test_steps_of_the_layers_before_are_counted():
+def test_steps_of_the_layers_before_are_counted(tmp_path):
     task = task_of(small(**with_evaluations({}), network__layers=[DRAWN, DRAWN]))
     few, many = (operations(task, task.model(), steps) for steps in (None, STEPS))
     assert many.outside - few.outside == (STEPS - 3) * many.step > 0
     assert (many.step, many.answer) == (few.step, few.answer)
+    run = run_small(tmp_path, **with_evaluations({}, training__steps=0), network__layers=[DRAWN, DRAWN])
+    assert results_of(run).attrs["flops_outside"] == many.outside + many.answer
+    (planned,) = make_plan(oscillo.load(small(**with_evaluations({}), network__layers=[DRAWN, DRAWN]))).evaluations
+    assert planned.flops > BOARDS * many.trajectory(STEPS)
 
 
 @pytest.mark.gpu
