@@ -3,11 +3,18 @@
 from oscillo.couplings.attention import Attention, AttentionCouplingSpec
 from oscillo.couplings.base import Coupling, CouplingSpec
 from oscillo.couplings.convolution import Convolution, ConvolutionCouplingSpec
+from oscillo.couplings.delays import DelaySpec, Past
+from oscillo.couplings.dense import DenseCoupling, DenseCouplingSpec
 from oscillo.couplings.energy_attention import EnergyAttention, EnergyAttentionCouplingSpec
 from oscillo.couplings.graph import GraphCoupling, GraphCouplingSpec
+from oscillo.couplings.linear import LinearCoupling, LinearCouplingSpec
+from oscillo.couplings.mean_field import MeanFieldCoupling, MeanFieldCouplingSpec
 from oscillo.couplings.multi_head import PositionBlocks
+from oscillo.couplings.sum import SumCoupling, SumCouplingSpec
 
 __all__ = [
     "Attention", "AttentionCouplingSpec", "Convolution", "ConvolutionCouplingSpec", "Coupling", "CouplingSpec",
-    "EnergyAttention", "EnergyAttentionCouplingSpec", "GraphCoupling", "GraphCouplingSpec", "PositionBlocks",
+    "DelaySpec", "DenseCoupling", "DenseCouplingSpec", "EnergyAttention", "EnergyAttentionCouplingSpec",
+    "GraphCoupling", "GraphCouplingSpec", "LinearCoupling", "LinearCouplingSpec", "MeanFieldCoupling",
+    "MeanFieldCouplingSpec", "Past", "PositionBlocks", "SumCoupling", "SumCouplingSpec",
 ]  # fmt: skip

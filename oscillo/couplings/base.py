@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from oscillo.couplings.delays import Past
 from oscillo.layout import StateShape
 from oscillo.spec import ComponentSpec
 
@@ -37,6 +38,15 @@ class Coupling(nn.Module):
 
     compilable = True
     """Whether it is made of operations that compile."""
+
+    @property
+    def delay_range(self) -> tuple[float, float] | None:
+        """Shortest and longest delay in units of time; None where the field follows the state at once."""
+        return None
+
+    def delayed(self, neighbours: Tensor, stimulus: Tensor | None, past: Past) -> Tensor:
+        """Field that each oscillator feels, where it depends on what the others were; in place of `forward`."""
+        return self(neighbours, stimulus)
 
     def constant(self) -> Tensor | None:
         """The part b of the field that does not depend on the state; broadcasts against it. None for zero."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from oscillo.draws import Draws
 from oscillo.evaluation.course import Course
 from oscillo.evaluation.schedule import Schedule
-from oscillo.integrators.loop import observed_steps, plain_steps
+from oscillo.integrators.loop import Noise, observed_steps, plain_steps
 from oscillo.layout import State
 from oscillo.network import Network, Way
 from oscillo.training.hardware import Precision, precision_context
@@ -98,6 +98,7 @@ class Block:
         voted = {"prediction", "confidence", "correct"} if members > 1 else set()
         self._on_the_way = {name for name, array in self.declared.items() if array.at_steps or name in voted}
         self.state: State = {}
+        self.stimulus: Tensor | None = None
         self.latest: Results = {}
         self.at: dict[str, list[Tensor]] = {}
         self.successive: list[Successive] = []
@@ -171,15 +172,26 @@ class Block:
                 start = passage.network.begin(features, initial, way)
             if not self.state:
                 self.state = {name: value.new_empty(everyone, *value.shape[1:]) for name, value in start.state.items()}
-                self.stimulus = start.stimulus.new_empty(everyone, *start.stimulus.shape[1:])
+                if start.stimulus is not None:
+                    self.stimulus = start.stimulus.new_empty(everyone, *start.stimulus.shape[1:])
             there = ids[:real].to(passage.device)
-            self.stimulus[there] = start.stimulus[:real]
+            if self.stimulus is not None and start.stimulus is not None:
+                self.stimulus[there] = start.stimulus[:real]
             for name, value in self.state.items():
                 value[there] = start.state[name][:real]
 
     def _state(self, ids: Tensor) -> State:
         there = ids.to(self.passage.device)
         return {name: value[there] for name, value in self.state.items()}
+
+    def _pushing(self, ids: Tensor) -> Tensor | None:
+        return None if self.stimulus is None else self.stimulus[ids.to(self.passage.device)]
+
+    def _noise(self, number: int, ids: Tensor, state: State, real: int) -> Noise | None:
+        network = self.passage.network
+        if not network.layers[number].is_noisy:
+            return None
+        return network.noise(number, state, self._way(ids, self._here(ids), real, observed=False))
 
     def _advance(self, start: int, end: int, show: Callable[[float], None]) -> None:
         """Take all that are active from one step to another."""
@@ -188,14 +200,15 @@ class Block:
         passage, number = self.passage, self.passage.schedule.iterated
         layer, active, done = passage.network.layers[number], self._active, 0
         for ids, real in self._batches(active):
-            state, stimulus = self._state(ids), self.stimulus[ids.to(passage.device)]
+            state, stimulus = self._state(ids), self._pushing(ids)
+            noise = self._noise(number, ids, state, real)
             with precision_context(passage.precision, passage.device):
                 if self.course.wanted(number, range(start, end)):
                     watch = self.course.observer(ids, real)
                     tell = lambda k, at, measures: watch(number, k, at, measures)  # noqa: E731, B023
-                    state = observed_steps(layer, state, stimulus, layer.dt, range(start, end), tell)
+                    state = observed_steps(layer, state, stimulus, layer.dt, range(start, end), tell, noise)
                 else:
-                    state = plain_steps(layer, state, stimulus, layer.dt, range(start, end))
+                    state = plain_steps(layer, state, stimulus, layer.dt, range(start, end), noise)
             there = ids[:real].to(passage.device)
             for name, value in self.state.items():
                 value[there] = state[name][:real].to(value.dtype)
@@ -227,8 +240,9 @@ class Block:
             with precision_context(passage.precision, passage.device):
                 if step in passage.measured_at[number]:
                     # A step more than is needed: the energy comes with it, and unlike `measure` it is compiled.
-                    stimulus = self.stimulus[batch.to(passage.device)]
-                    _, measures = layer(state, stimulus, step * layer.dt, layer.dt, measure=True)
+                    noise = self._noise(number, batch, state, real)
+                    disturbed = noise and noise(step)
+                    _, measures = layer(state, self._pushing(batch), step * layer.dt, layer.dt, disturbed, measure=True)
                 self.course.observer(batch, real)(number, step, state, measures)
                 if behind:
                     passage.network.finish(state, self._way(batch, self._here(batch), real, observed=True))

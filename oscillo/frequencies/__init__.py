@@ -1,11 +1,16 @@
 """How an oscillator turns by itself. One file per kind."""
 
-from oscillo.frequencies.base import Frequency, FrequencySpec
+from oscillo.frequencies.base import Frequency, FrequencySpec, Turn
 from oscillo.frequencies.identity import IdentityFrequency, IdentityFrequencySpec
 from oscillo.frequencies.none import NoFrequency, NoFrequencySpec
-from oscillo.frequencies.rotation import PerOscillatorFrequencySpec, Rotation, SharedFrequencySpec
+from oscillo.frequencies.rotation import (
+    DrawnFrequencySpec,
+    PerOscillatorFrequencySpec,
+    Rotation,
+    SharedFrequencySpec,
+)
 
 __all__ = [
-    "Frequency", "FrequencySpec", "IdentityFrequency", "IdentityFrequencySpec", "NoFrequency", "NoFrequencySpec",
-    "PerOscillatorFrequencySpec", "Rotation", "SharedFrequencySpec",
+    "DrawnFrequencySpec", "Frequency", "FrequencySpec", "IdentityFrequency", "IdentityFrequencySpec", "NoFrequency",
+    "NoFrequencySpec", "PerOscillatorFrequencySpec", "Rotation", "SharedFrequencySpec", "Turn",
 ]  # fmt: skip

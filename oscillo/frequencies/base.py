@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 from oscillo.layout import StateShape
 from oscillo.spec import ComponentSpec
+
+Turn = Callable[[Tensor, Tensor], Tensor]
+"""The velocity of a state that turns with angular frequencies [..., plane, oscillator]: `Manifold.turn`."""
 
 
 class FrequencySpec(ComponentSpec):
@@ -16,8 +20,13 @@ class FrequencySpec(ComponentSpec):
     role: ClassVar[str] = "frequency"
 
     def problems(self, shape: StateShape) -> list[str]:
-        """Reasons why this frequency cannot serve states of that shape; empty when it can."""
+        """Reasons why this frequency cannot serve oscillators that are seen in that shape; empty when it can."""
         return []
+
+    @property
+    def needs_amplitude(self) -> bool:
+        """Whether it depends on how long the oscillators' vectors are."""
+        return False
 
     def build(self, shape: StateShape) -> Frequency:
         """The module that gives each oscillator's own velocity."""
@@ -32,6 +41,11 @@ class Frequency(nn.Module):
     vanishes = False
     """Whether the velocity is zero, so that the energy can fall monotonically."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Velocity that broadcasts against x, in radians (of the unit vector's turn) per unit of time."""
+    def forward(self, x: Tensor, turn: Turn) -> Tensor | None:
+        """Velocity that broadcasts against x, in radians (of the vector's turn) per unit of time; None for zero.
+
+        Args:
+            x: state on the manifold.
+            turn: how states turn on the manifold that they live on.
+        """
         raise NotImplementedError

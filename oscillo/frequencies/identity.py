@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from oscillo.frequencies.base import Frequency, FrequencySpec
+from oscillo.frequencies.base import Frequency, FrequencySpec, Turn
 from oscillo.layout import StateShape
 from oscillo.spec import register
 
@@ -32,6 +32,6 @@ class IdentityFrequency(Frequency):
 
     tangent = False
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, turn: Turn) -> Tensor:
         """The state x."""
         return x

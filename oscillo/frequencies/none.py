@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from oscillo.frequencies.base import Frequency, FrequencySpec
+from oscillo.frequencies.base import Frequency, FrequencySpec, Turn
 from oscillo.layout import StateShape
 from oscillo.spec import register
 
@@ -27,6 +27,6 @@ class NoFrequency(Frequency):
 
     vanishes = True
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Zero, which broadcasts."""
-        return x.new_zeros(())
+    def forward(self, x: Tensor, turn: Turn) -> None:
+        """Nothing."""
+        return None

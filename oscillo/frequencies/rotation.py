@@ -1,20 +1,26 @@
-"""Natural frequencies as planar rotations: `shared` by all oscillators, or one `per_oscillator`."""
+"""Natural frequencies as rotations: `shared` by all oscillators, one `per_oscillator`, or `drawn`."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from oscillo.frequencies.base import Frequency, FrequencySpec
+from oscillo.distributions import DistributionSpec, NormalSpec
+from oscillo.frequencies.base import Frequency, FrequencySpec, Turn
 from oscillo.layout import StateShape
-from oscillo.spec import register
+from oscillo.spec import Component, register
+from oscillo.values import Values, read_values, value_problems
 
 
 class _RotationSpec(FrequencySpec):
-    init: float = Field(default=1.0, description="Initial angular frequency, in radians per unit of time.")
+    shear: float = Field(
+        default=0.0, allow_inf_nan=False,
+        description="How much slower an oscillator turns with its squared amplitude: omega - shear |x|^2.",
+    )  # fmt: skip
     learn: bool = Field(default=False, description="Whether the frequency is trained.")
 
     def problems(self, shape: StateShape) -> list[str]:
@@ -23,16 +29,24 @@ class _RotationSpec(FrequencySpec):
             return [f"planar rotations need an even dimension, and this one is {shape.components}"]
         return []
 
+    @property
+    def needs_amplitude(self) -> bool:
+        """With shear."""
+        return self.shear != 0
+
 
 @register
 class SharedFrequencySpec(_RotationSpec):
     """One frequency for every plane of every oscillator (AKOrN's global Omega)."""
 
     kind: Literal["shared"] = "shared"
+    init: float = Field(
+        default=1.0, allow_inf_nan=False, description="Angular frequency at first, in radians per unit of time."
+    )
 
     def build(self, shape: StateShape) -> Rotation:
         """A rotation with one number."""
-        return Rotation(torch.full((), self.init), learn=self.learn)
+        return Rotation(torch.full((), self.init), shear=self.shear, learn=self.learn)
 
 
 @register
@@ -40,26 +54,67 @@ class PerOscillatorFrequencySpec(_RotationSpec):
     """A frequency of its own for every plane of every oscillator, the same at all sites."""
 
     kind: Literal["per_oscillator"] = "per_oscillator"
+    init: Values = Field(
+        default=1.0,
+        description="Angular frequencies at first, in radians per unit of time: a number, a list with one for each "
+        "oscillator, or a file such as `grid.npz:power`.",
+    )
+
+    def problems(self, shape: StateShape) -> list[str]:
+        """As many numbers as oscillators."""
+        return super().problems(shape) + value_problems(self.init, shape.oscillators)
 
     def build(self, shape: StateShape) -> Rotation:
-        """A rotation with one number for each plane and oscillator."""
-        planes = torch.full((shape.components // 2, shape.oscillators), self.init)
-        return Rotation(planes, learn=self.learn)
+        """A rotation with a number for each plane and oscillator."""
+        given = read_values(self.init, shape.oscillators).expand(shape.components // 2, shape.oscillators)
+        return Rotation(given.to(torch.get_default_dtype()).contiguous(), shear=self.shear, learn=self.learn)
+
+
+@register
+class DrawnFrequencySpec(_RotationSpec):
+    """A frequency from a distribution for every plane of every oscillator, at every site."""
+
+    kind: Literal["drawn"] = "drawn"
+    distribution: Component[DistributionSpec] = Field(
+        default=NormalSpec(), description="Of the angular frequencies, in radians per unit of time."
+    )
+    spacing: Literal["random", "quantiles"] = Field(
+        default="random",
+        description="`random` numbers, or the distribution's evenly spaced `quantiles` in ascending order, which are "
+        "without chance.",
+    )
+    seed: int | None = Field(
+        default=None, ge=0, description="Of the numbers; left out, they follow the seed of the run, as weights do."
+    )
+
+    def build(self, shape: StateShape) -> Rotation:
+        """A rotation with the drawn numbers."""
+        axes = (*shape.sites, shape.components // 2, shape.oscillators)
+        if self.spacing == "quantiles":
+            omega = self.distribution.spaced(prod(axes)).reshape(axes)
+        else:
+            seed = int(torch.randint(2**62, ())) if self.seed is None else self.seed
+            omega = self.distribution.random(axes, seed)
+        return Rotation(omega.to(torch.get_default_dtype()), shear=self.shear, learn=self.learn)
 
 
 class Rotation(Frequency):
     """frequency(x) = Omega x, with one planar generator [[0, -w], [w, 0]] for each pair of components.
 
-    The components (0, 1), (2, 3), ... are the planes, and a positive w turns counter-clockwise: dx_0 = -w x_1,
-    dx_1 = w x_0. Miyato et al. 2025 (AKOrN), section 3; their released code turns the other way.
+    A positive w turns counter-clockwise. Miyato et al. 2025 (AKOrN), section 3; their released code turns the other
+    way. With shear the frequency is w - shear |x|^2, as in the Stuart-Landau equation.
     """
 
-    def __init__(self, omega: Tensor, *, learn: bool) -> None:
+    stackable = frozenset({"omega", "shear"})
+
+    def __init__(self, omega: Tensor, *, shear: float = 0.0, learn: bool) -> None:
         super().__init__()
         self.omega = nn.Parameter(omega, requires_grad=learn)
+        self.shear = nn.Parameter(torch.tensor(shear), requires_grad=False) if shear else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Omega x, of the shape of x."""
-        even, odd = x[..., 0::2, :], x[..., 1::2, :]
-        turned = torch.stack((-self.omega * odd, self.omega * even), dim=-2)
-        return turned.flatten(-3, -2)
+    def forward(self, x: Tensor, turn: Turn) -> Tensor:
+        """Velocity that broadcasts against x."""
+        omega = self.omega
+        if self.shear is not None:
+            omega = omega - self.shear * x.square().sum(dim=-2, keepdim=True)
+        return turn(x, omega)

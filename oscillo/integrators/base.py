@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from oscillo.layout import State
 from oscillo.oscillators import Evaluation, Oscillators
 from oscillo.spec import ComponentSpec
 
@@ -17,17 +18,46 @@ class IntegratorSpec(ComponentSpec):
 
     role: ClassVar[str] = "integrator"
 
+    takes_noise: ClassVar[bool] = False
+    """Whether the integrator can follow a stochastic equation."""
+    needs_tangent: ClassVar[bool] = True
+    """Whether it follows the flow on the manifold, and cannot serve a velocity that points off it."""
+    takes_delays: ClassVar[bool] = True
+    """Whether its steps are of one size and begin where the last one ended, as delays need."""
+    flows: ClassVar[bool] = True
+    """Whether it follows a differential equation."""
+
     steps: int = Field(default=16, ge=0, description="Steps the layer takes, each of one step size.")
-    step_size: float = Field(default=1.0, gt=0, description="Step size, in units of time.")
+    step_size: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="Step size, in units of time.")
     learn_step_size: bool = Field(default=False, description="Whether the step size is trained.")
 
     def problems(self, oscillators: Oscillators) -> list[str]:
         """Reasons why this integrator cannot serve those oscillators; empty when it can."""
-        if not oscillators.frequency.tangent:
-            return [
-                f"`{self.kind}` follows the flow on the manifold, and this frequency points off it; "  # pyright: ignore[reportAttributeAccessIssue]
+        kind, found = getattr(self, "kind", ""), []
+        if self.needs_tangent and not oscillators.frequency.tangent:
+            found.append(
+                f"`{kind}` follows the flow on the manifold, and this frequency points off it; "
                 "take `frequency: {kind: none}` or `integrator: {kind: projected_euler}`"
+            )
+        if oscillators.diffusion is not None and not self.takes_noise:
+            found.append(
+                f"`{kind}` follows a differential equation without noise, and the layer has `noise`; take "
+                "`euler_maruyama` or `heun`"
+            )
+        if (delays := oscillators.coupling.delay_range) is not None:
+            found += self._delay_problems(kind, *delays)
+        return found
+
+    def _delay_problems(self, kind: str, shortest: float, longest: float) -> list[str]:
+        if not self.takes_delays:
+            return [
+                f"`{kind}` chooses its own steps, and what was between them is not kept for delays; take `rk4`, `heun` "
+                "or `projected_euler`"
             ]
+        if self.learn_step_size:
+            return ["with delays the past lies in steps of one size; leave out `learn_step_size`"]
+        if shortest < self.step_size * (1 - 1e-9):
+            return [f"the shortest delay is {shortest:g}, less than a step of {self.step_size:g}; take shorter steps"]
         return []
 
     def build(self) -> Integrator:
@@ -44,22 +74,31 @@ class Integrator(nn.Module):
     compilable = True
     """Whether it is made of operations that compile."""
 
+    evaluations = 1
+    """Evaluations of the right-hand side in a step, that at the start included; 0 where they are counted in the state."""
+
     def __init__(self, spec: IntegratorSpec) -> None:
         super().__init__()
         self.steps = spec.steps
         self.step_size = nn.Parameter(torch.tensor(spec.step_size), requires_grad=spec.learn_step_size)
 
+    def begin(self, state: State) -> State:
+        """The state with what the integrator remembers from step to step, by names of its own."""
+        return state
+
     def forward(
-        self, oscillators: Oscillators, x: Tensor, stimulus: Tensor, t: Tensor, dt: Tensor, start: Evaluation
-    ) -> Tensor:
-        """State after one step.
+        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor,
+        start: Evaluation, normals: Tensor | None = None,
+    ) -> State:  # fmt: skip
+        """State after one step, on the manifold.
 
         Args:
             oscillators: whose right-hand side is followed.
-            x: state at time t, [sample, *sites, component, oscillator].
-            stimulus: what comes from outside, of the same shape.
+            state: at time t; `x` is [sample, *sites, component, oscillator].
+            stimulus: what comes from outside, [sample, *sites, component seen, oscillator], or None.
             t: time, a scalar or [sample, 1, ...].
             dt: step size, a scalar or [sample, 1, ...].
-            start: the right-hand side at x.
+            start: the right-hand side at the state.
+            normals: standard normal numbers of the shape of x, where the equation is stochastic.
         """
         raise NotImplementedError

@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from oscillo.integrators.base import Integrator, IntegratorSpec
+from oscillo.layout import State
 from oscillo.oscillators import Evaluation, Oscillators
 from oscillo.spec import register
 
@@ -26,7 +27,9 @@ class GeodesicEuler(Integrator):
     """x' = exp_x(dt dx/dt), with the manifold's exact exponential map."""
 
     def forward(
-        self, oscillators: Oscillators, x: Tensor, stimulus: Tensor, t: Tensor, dt: Tensor, start: Evaluation
-    ) -> Tensor:
+        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor,
+        start: Evaluation, normals: Tensor | None = None,
+    ) -> State:  # fmt: skip
         """State after one step."""
-        return oscillators.manifold.exponential(x, dt * start.velocity)
+        moved = oscillators.moved(state, start.rates, dt)
+        return oscillators.settled(moved | {"x": oscillators.manifold.exponential(state["x"], dt * start.velocity)})

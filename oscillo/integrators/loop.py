@@ -43,18 +43,19 @@ class Stepping(Protocol):
     """What the loop needs of a layer."""
 
     def __call__(
-        self, state: State, stimulus: Tensor, t: Tensor, dt: Tensor, noise: State | None = None, measure: bool = False
-    ) -> tuple[State, Measures]:
+        self, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor, noise: State | None = None,
+        measure: bool = False,
+    ) -> tuple[State, Measures]:  # fmt: skip
         """State after one step, and the measures of the state it started from."""
         ...
 
-    def measure(self, state: State, stimulus: Tensor, t: Tensor) -> Measures:
+    def measure(self, state: State, stimulus: Tensor | None, t: Tensor) -> Measures:
         """What an observer is told about a state."""
         ...
 
 
 def advance(
-    layer: Stepping, state: State, stimulus: Tensor, *, steps: int, dt: Tensor,
+    layer: Stepping, state: State, stimulus: Tensor | None, *, steps: int, dt: Tensor,
     observe: Observer | None = None, unrolling: Unrolling = PLAIN, noise: Noise | None = None,
 ) -> State:  # fmt: skip
     """Take `steps` steps, from t = 0 or from the end of the lead-in, and return the last state.
@@ -75,7 +76,7 @@ def advance(
             state = plain_steps(layer, state, stimulus, dt, range(first), noise)
     if observe is not None:
         state = observed_steps(layer, state, stimulus, dt, range(first, end), observe, noise)
-        observe(end, state, layer.measure(state, stimulus, end * dt))
+        observe(end, state, layer.measure(state, stimulus, time_of(end, dt)))
         return state
     if not (unrolling.recompute_every and torch.is_grad_enabled()):
         return plain_steps(layer, state, stimulus, dt, range(first, end), noise)
@@ -86,21 +87,26 @@ def advance(
 
 
 def observed_steps(
-    layer: Stepping, state: State, stimulus: Tensor, dt: Tensor, steps: range, observe: Observer,
+    layer: Stepping, state: State, stimulus: Tensor | None, dt: Tensor, steps: range, observe: Observer,
     noise: Noise | None = None,
 ) -> State:  # fmt: skip
     """Take some steps in a row and tell every state they start from, with its measures; the last state is returned."""
     for k in steps:
-        following, measures = layer(state, stimulus, k * dt, dt, noise and noise(k), measure=True)
+        following, measures = layer(state, stimulus, time_of(k, dt), dt, noise and noise(k), measure=True)
         observe(k, state, measures)
         state = following
     return state
 
 
 def plain_steps(
-    layer: Stepping, state: State, stimulus: Tensor, dt: Tensor, steps: range, noise: Noise | None = None
+    layer: Stepping, state: State, stimulus: Tensor | None, dt: Tensor, steps: range, noise: Noise | None = None
 ) -> State:
     """Take some steps in a row and return the last state."""
     for k in steps:
-        state, _ = layer(state, stimulus, k * dt, dt, noise and noise(k))
+        state, _ = layer(state, stimulus, time_of(k, dt), dt, noise and noise(k))
     return state
+
+
+def time_of(k: int, dt: Tensor) -> Tensor:
+    """Time at the beginning of step k, in double precision where dt is one number: float32 cannot count steps long."""
+    return k * (dt.double() if dt.ndim == 0 else dt)

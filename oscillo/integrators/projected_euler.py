@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
 
 from oscillo.integrators.base import Integrator, IntegratorSpec
+from oscillo.layout import State
 from oscillo.oscillators import Evaluation, Oscillators
 from oscillo.spec import register
 
@@ -17,13 +18,10 @@ class ProjectedEulerSpec(IntegratorSpec):
     """x' = retract(x + dt dx/dt), of first order."""
 
     kind: Literal["projected_euler"] = "projected_euler"
+    needs_tangent: ClassVar[bool] = False  # the retraction takes any velocity back to the manifold
     project: bool = Field(
         default=True, description="Whether the force is projected to the tangent space; `false` is AKOrN's ablation."
     )
-
-    def problems(self, oscillators: Oscillators) -> list[str]:
-        """None: the retraction takes any velocity back to the manifold."""
-        return []
 
     def build(self) -> ProjectedEuler:
         """The step."""
@@ -34,7 +32,8 @@ class ProjectedEuler(Integrator):
     """x' = retract(x + dt dx/dt); Miyato et al. 2025 (AKOrN), eq. 4 and 5."""
 
     def forward(
-        self, oscillators: Oscillators, x: Tensor, stimulus: Tensor, t: Tensor, dt: Tensor, start: Evaluation
-    ) -> Tensor:
+        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor,
+        start: Evaluation, normals: Tensor | None = None,
+    ) -> State:  # fmt: skip
         """State after one step."""
-        return oscillators.manifold.retract(x + dt * start.velocity)
+        return oscillators.settled(oscillators.moved(state, start.rates, dt))

@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torchdiffeq import odeint
+from torchdiffeq import odeint, odeint_adjoint
 
 from oscillo.integrators.base import Integrator, IntegratorSpec
+from oscillo.layout import State
 from oscillo.oscillators import Evaluation, Oscillators
 from oscillo.spec import register
 
+ADAPTIVE = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
 
-@register
-class Dopri5Spec(IntegratorSpec):
-    """Dormand and Prince's method of fifth order; it chooses its own steps within each step of the spec."""
-
-    kind: Literal["dopri5"] = "dopri5"
-    rtol: float = Field(default=1e-5, gt=0, description="Relative tolerance of one inner step.")
-    atol: float = Field(default=1e-6, gt=0, description="Absolute tolerance of one inner step.")
-
-    def build(self) -> Torchdiffeq:
-        """The adapter."""
-        return Torchdiffeq(self, rtol=self.rtol, atol=self.atol)
+Method = Literal[
+    "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun", "euler", "midpoint", "heun2", "heun3", "rk4",
+    "explicit_adams", "implicit_adams", "fixed_adams",
+]  # fmt: skip
 
 
 @register
-class RK4Spec(IntegratorSpec):
-    """A Runge-Kutta method of fourth order: the 3/8 rule, as torchdiffeq has it."""
+class TorchdiffeqSpec(IntegratorSpec):
+    """A solver of torchdiffeq over each step, from the state at its start; the state is retracted at its end only.
 
-    kind: Literal["rk4"] = "rk4"
+    Adaptive methods measure their error over the whole batch: a sample's result depends, within the tolerance, on the
+    samples beside it. Where that matters, take `dopri5`.
+    """
+
+    kind: Literal["torchdiffeq"] = "torchdiffeq"
+    takes_delays: ClassVar[bool] = False
+    method: Method = Field(
+        default="dopri5",
+        description="Adaptive methods choose their own steps within each step of the spec; fixed ones take it whole.",
+    )
+    rtol: float = Field(default=1e-5, gt=0, description="Relative tolerance of adaptive and implicit methods.")
+    atol: float = Field(default=1e-6, gt=0, description="Absolute tolerance of adaptive and implicit methods.")
+    substeps: int = Field(default=1, ge=1, description="Inner steps of a fixed method in each step of the spec.")
+    adjoint: bool = Field(
+        default=False,
+        description="Whether gradients come from solving the adjoint equation backward in time, with memory that does "
+        "not grow with the inner steps, and not from backpropagation through them.",
+    )
+
+    def problems(self, oscillators: Oscillators) -> list[str]:
+        """What the solver has no use for."""
+        found = super().problems(oscillators)
+        if self.substeps > 1 and self.method in ADAPTIVE:
+            found.append(f"`{self.method}` chooses its own inner steps; leave out `substeps`")
+        return found
 
     def build(self) -> Torchdiffeq:
         """The adapter."""
@@ -41,38 +61,76 @@ class RK4Spec(IntegratorSpec):
 class Torchdiffeq(Integrator):
     """One step of the spec as a call of `torchdiffeq.odeint` over [t, t + dt], retracted at its end.
 
-    An adaptive method measures its error over the whole batch, so a sample's result depends, within the tolerance,
-    on the samples beside it.
+    The state counts `evaluations` [sample] and keeps the largest `drift` [sample] off the manifold before a retraction.
     """
 
+    compilable: ClassVar[bool] = False
     evaluates_at_start = False
-    compilable = False
+    evaluations = 0
 
-    def __init__(self, spec: IntegratorSpec, *, rtol: float = 1e-7, atol: float = 1e-9) -> None:
+    def __init__(self, spec: TorchdiffeqSpec) -> None:
         super().__init__(spec)
-        self.method: str = spec.kind  # pyright: ignore[reportAttributeAccessIssue]
-        self.rtol, self.atol = rtol, atol
+        self.method, self.rtol, self.atol, self.adjoint = spec.method, spec.rtol, spec.atol, spec.adjoint
+        self.options: dict[str, Any] = {} if spec.method in ADAPTIVE else {"step_size": 1.0 / spec.substeps}
+
+    def begin(self, state: State) -> State:
+        """With the counters at zero."""
+        x = state["x"]
+        zero = x.new_zeros(len(x))
+        return state | {"evaluations": zero.long(), "drift": zero}
 
     def forward(
-        self, oscillators: Oscillators, x: Tensor, stimulus: Tensor, t: Tensor, dt: Tensor, start: Evaluation
-    ) -> Tensor:
+        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor,
+        start: Evaluation, normals: Tensor | None = None,
+    ) -> State:  # fmt: skip
         """State after one step.
 
         Raises:
             FloatingPointError: when the solver's own steps become too small to advance.
         """
+        names = [name for name in ("x", "v") if name in state]
+        calls = 0
 
         # Time runs from 0 to 1 within the step, so that a trained or per-sample dt stays a factor of the velocity.
-        def velocity(s: Tensor, here: Tensor) -> Tensor:
-            return dt * oscillators.velocity(here, stimulus, t + s * dt)
+        def velocity(s: Tensor, here: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            nonlocal calls
+            calls += 1
+            rates = oscillators.evaluate(state | dict(zip(names, here, strict=True)), stimulus, t + s * dt).rates
+            return tuple((dt * rates[name]).expand_as(part) for name, part in zip(names, here, strict=True))
 
-        span = torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device)
+        before = tuple(state[name] for name in names)
+        after = dict(zip(names, self._solve(velocity, before, oscillators, stimulus, dt, t), strict=True))
+        counted = {
+            "evaluations": state["evaluations"] + calls,
+            "drift": torch.maximum(state["drift"], oscillators.manifold.drift(after["x"]).detach().flatten(1).amax(1)),
+        }
+        return oscillators.settled(state | after | counted)
+
+    def _solve(
+        self, velocity: Callable[..., Any], before: tuple[Tensor, ...], oscillators: Oscillators,
+        stimulus: Tensor | None, dt: Tensor, t: Tensor,
+    ) -> list[Tensor]:  # fmt: skip
+        span = torch.tensor([0.0, 1.0], dtype=before[0].dtype, device=before[0].device)
+        settings: dict[str, Any] = {
+            "method": self.method, "rtol": self.rtol, "atol": self.atol, "options": dict(self.options),
+        }  # fmt: skip
         try:
-            after = odeint(velocity, x, span, method=self.method, rtol=self.rtol, atol=self.atol)[-1]
+            if self.adjoint:
+                outside = [dt] if stimulus is None else [dt, stimulus]
+                learned = tuple(p for p in (*oscillators.parameters(), *outside) if p.requires_grad)
+                after = odeint_adjoint(velocity, before, span, adjoint_params=learned, **settings)
+            else:
+                after = odeint(velocity, before, span, **settings)
         except AssertionError as error:
-            raise FloatingPointError(
-                f"{self.method} could not advance from t = {float(t.max()):g}: {error}. The largest velocity is "
-                f"{float(oscillators.velocity(x, stimulus, t).abs().max()):g}; try a looser rtol and atol"
-            ) from error
-        assert isinstance(after, Tensor)  # one state in, one state out
-        return oscillators.manifold.retract(after)
+            raise FloatingPointError(self._stuck(velocity, before, t, error)) from error
+        return [part[-1] for part in after]
+
+    def _stuck(self, velocity: Callable[..., Any], before: tuple[Tensor, ...], t: Tensor, error: AssertionError) -> str:
+        with torch.no_grad():
+            speed = velocity(torch.zeros_like(t), before)[-1].flatten(1).norm(dim=1)
+        worst = int(torch.nan_to_num(speed, nan=torch.inf).argmax())
+        return (
+            f"torchdiffeq's {self.method} could not advance from t = {float(t.max()):g}: {error}. The fastest sample of "
+            f"the batch is {worst}, with a rate of change of norm {float(speed[worst]):g} over the step; try a larger "
+            "rtol and atol, a smaller step size, precision float64, or `dopri5`, which names the sample"
+        )

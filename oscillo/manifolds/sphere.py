@@ -24,6 +24,11 @@ class SphereSpec(ManifoldSpec):
         """N."""
         return self.dimension
 
+    @property
+    def bounded(self) -> bool:
+        """All points are unit vectors."""
+        return True
+
     def build(self) -> Sphere:
         """The sphere's operations."""
         return Sphere()
@@ -35,13 +40,17 @@ class Sphere(Manifold):
     smallest_norm = 1e-12
     """Vectors shorter than this are divided by it, so that a zero vector stays finite."""
 
-    def embed(self, x: Tensor) -> Tensor:
-        """A unit vector is what others see."""
-        return x
-
-    def project(self, x: Tensor, f: Tensor) -> Tensor:
+    def project(self, seen: Tensor, f: Tensor) -> Tensor:
         """f - <f, x> x, for |x| = 1."""
-        return f - (f * x).sum(dim=-2, keepdim=True) * x
+        return f - (f * seen).sum(dim=-2, keepdim=True) * seen
+
+    def bend(self, x: Tensor, v: Tensor) -> Tensor:
+        """-|v|^2 x: a particle that nothing pushes runs along a great circle."""
+        return -v.square().sum(dim=-2, keepdim=True) * x
+
+    def transport(self, x: Tensor, v: Tensor) -> Tensor:
+        """The part of v that is tangent at x."""
+        return self.project(x, v)
 
     def retract(self, x: Tensor) -> Tensor:
         """x / |x|."""
@@ -49,10 +58,15 @@ class Sphere(Manifold):
         return x * square.clamp_min(self.smallest_norm**2).rsqrt()
 
     def exponential(self, x: Tensor, v: Tensor) -> Tensor:
-        """cos|v| x + sin|v| v / |v|, for v tangent at x; the result is normalised against rounding."""
+        """cos|v| x + sin|v| v / |v|, for v tangent at x."""
         square = v.square().sum(dim=-2, keepdim=True)
         length = square.clamp_min(torch.finfo(v.dtype).tiny).sqrt()
-        return self.retract(torch.cos(length) * x + torch.sinc(length / torch.pi) * v)
+        return torch.cos(length) * x + torch.sinc(length / torch.pi) * v
+
+    def distance(self, x: Tensor, other: Tensor) -> Tensor:
+        """Angle between two unit vectors; by half angles, which stay exact where the arc cosine does not."""
+        apart, together = (torch.linalg.vector_norm(u, dim=-2, keepdim=True) for u in (x - other, x + other))
+        return 2 * torch.atan2(apart, together)
 
     def spread(self, normals: Tensor) -> Tensor:
         """Normalised Gaussian vectors are uniform on the sphere."""

@@ -67,7 +67,7 @@ class BlockLayer(Layer):
         """Features as [sample, *sites, 1, channel]."""
         return self.shape.split(features)
 
-    def initial_state(self, x: Tensor) -> State:
+    def initial_state(self, x: Tensor, v: Tensor | None = None) -> State:
         """The features themselves."""
         return {"x": x}
 
@@ -76,13 +76,15 @@ class BlockLayer(Layer):
         return normals
 
     def forward(
-        self, state: State, stimulus: Tensor, t: Tensor, dt: Tensor, noise: State | None = None, measure: bool = False
-    ) -> tuple[State, Measures]:
+        self, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor, noise: State | None = None,
+        measure: bool = False,
+    ) -> tuple[State, Measures]:  # fmt: skip
         """One application of the block; a block has no energy, so there is nothing to measure."""
+        assert stimulus is not None
         h = self.block(join(state["x"]), join(stimulus))
         after = self.shape.split(h)
         return {"x": after if noise is None else after + noise["x"]}, {}
 
-    def measure(self, state: State, stimulus: Tensor, t: Tensor) -> Measures:
+    def measure(self, state: State, stimulus: Tensor | None, t: Tensor) -> Measures:
         """Nothing: a block has no energy."""
         return {}

@@ -24,6 +24,10 @@ class LayerSpec(ComponentSpec):
         """Shape of one sample's state on a grid of those sites."""
         raise NotImplementedError
 
+    def seen(self, sites: tuple[int, ...]) -> StateShape:
+        """Shape of what one sample's state shows to others, and of the features that arrive."""
+        return self.shape(sites)
+
     def problems(self, sites: tuple[int, ...]) -> list[Problem]:
         """Reasons why the layer cannot be built on those sites."""
         raise NotImplementedError
@@ -55,6 +59,7 @@ class Layer(nn.Module):
     def __init__(self, shape: StateShape, steps: int, readout: Readout) -> None:
         super().__init__()
         self.shape, self.steps, self.readout = shape, steps, readout
+        self.seen = shape
 
     @property
     def compilable(self) -> bool:
@@ -66,24 +71,34 @@ class Layer(nn.Module):
         """Step size, a scalar."""
         raise NotImplementedError
 
-    def stimulus_of(self, features: Tensor) -> Tensor:
-        """Stimulus that features [sample, *sites, channel] exert during the layer's steps."""
+    @property
+    def is_noisy(self) -> bool:
+        """Whether a step takes standard normal numbers, as `noise["normals"]` of the shape of x."""
+        return False
+
+    def stimulus_of(self, features: Tensor) -> Tensor | None:
+        """Stimulus that features [sample, *sites, channel] exert during the layer's steps; None for none."""
         raise NotImplementedError
 
-    def initial_state(self, x: Tensor) -> State:
-        """State to start from, given [sample, *sites, component, oscillator]."""
+    def initial_state(self, x: Tensor, v: Tensor | None = None) -> State:
+        """State to start from, given [sample, *sites, component, oscillator], and velocities where there is inertia."""
         raise NotImplementedError
+
+    def read(self, state: State) -> Tensor:
+        """Features of a state, [sample, *sites, channel]."""
+        return self.readout(state["x"])
 
     def spread(self, normals: Tensor) -> Tensor:
         """Turn standard normal numbers into initial states spread evenly over where the layer's states live."""
         raise NotImplementedError
 
     def forward(
-        self, state: State, stimulus: Tensor, t: Tensor, dt: Tensor, noise: State | None = None, measure: bool = False
-    ) -> tuple[State, Measures]:
+        self, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor, noise: State | None = None,
+        measure: bool = False,
+    ) -> tuple[State, Measures]:  # fmt: skip
         """State after one step, and what is measured at the state it started from (empty unless `measure`)."""
         raise NotImplementedError
 
-    def measure(self, state: State, stimulus: Tensor, t: Tensor) -> Measures:
+    def measure(self, state: State, stimulus: Tensor | None, t: Tensor) -> Measures:
         """What is measured at a state, such as `energy` [sample]."""
         raise NotImplementedError

@@ -21,8 +21,9 @@ from oscillo.spec import OneOf, Spec
 NetworkObserver = Callable[[int, int, State, Measures], None]
 """Called with the layer's number, the step number 0 .. T, the state at that step, and its measures."""
 
-PATH_NOISE = 1 << 8
-"""What the draws of disturbed states are for, with the number of the layer; those of its steps lie between."""
+PATH_NOISE, EQUATION_NOISE, STEPS = 1 << 8, 1 << 9, 1 << 22
+"""What the draws of disturbed states and those of stochastic equations are for, with the number of the layer; and how
+many steps lie between one layer's draws and the next one's."""
 
 
 class NetworkSpec(Spec):
@@ -59,9 +60,9 @@ class NetworkSpec(Spec):
         for number, layer in enumerate(self.layers):
             place = ("layers", number)
             found += [((*place, *where), text) for where, text in layer.problems(sites)]
-            shape = layer.shape(sites)
-            if channels is not None and channels != shape.channels:
-                found.append((place, f"the layer has {shape.channels} channels, and {channels} arrive from before it"))
+            shape, seen = layer.shape(sites), layer.seen(sites)
+            if channels is not None and channels != seen.channels:
+                found.append((place, f"the layer has {seen.channels} channels, and {channels} arrive from before it"))
             before = self.layers[number - 1] if number else None
             if before is not None and isinstance(layer, OscillatorLayerSpec) and layer.initial == "previous":
                 carried = before.shape(sites).channels
@@ -76,7 +77,7 @@ class NetworkSpec(Spec):
 
     def channels_in(self, sites: tuple[int, ...]) -> int:
         """Channels of the features the first layer takes."""
-        return self.layers[0].shape(sites).channels
+        return self.layers[0].seen(sites).channels
 
     def build(self, sites: tuple[int, ...]) -> Network:
         """The network's module."""
@@ -86,7 +87,7 @@ class NetworkSpec(Spec):
 
     def _following(self, number: int, sites: tuple[int, ...]) -> int | None:
         after = self.layers[number + 1 :]
-        return after[0].shape(sites).channels if after else None
+        return after[0].seen(sites).channels if after else None
 
 
 class NetworkOutput(NamedTuple):
@@ -116,8 +117,8 @@ class Start(NamedTuple):
 
     state: State
     """Its first state."""
-    stimulus: Tensor
-    """What it feels from outside during its steps."""
+    stimulus: Tensor | None
+    """What it feels from outside during its steps; None for nothing."""
 
 
 class Network(nn.Module):
@@ -126,7 +127,7 @@ class Network(nn.Module):
     def __init__(self, layers: Sequence[Layer], channels_out: int) -> None:
         super().__init__()
         self.layers: Sequence[Layer] = nn.ModuleList(layers)  # pyright: ignore[reportAttributeAccessIssue]
-        self.channels_in, self.channels_out = layers[0].shape.channels, channels_out
+        self.channels_in, self.channels_out = layers[0].seen.channels, channels_out
 
     @property
     def shapes(self) -> list[StateShape]:
@@ -161,14 +162,15 @@ class Network(nn.Module):
         return list(steps)
 
     def forward(
-        self, features: Tensor, initial: Tensor | None = None, *, steps: int | Sequence[int] | None = None,
+        self, features: Tensor, initial: Tensor | State | None = None, *, steps: int | Sequence[int] | None = None,
         draws: Draws | None = None, observe: NetworkObserver | None = None, unrolling: Unrolling = PLAIN,
     ) -> NetworkOutput:  # fmt: skip
         """Run all layers and read out the last one.
 
         Args:
             features: what arrives at the first layer, [sample, *sites, channel].
-            initial: initial state of the first layer, [sample, *sites, component, oscillator]; left out, it is drawn.
+            initial: initial state of the first layer, [sample, *sites, component, oscillator], or `x` and `v` of one with
+                inertia; left out, it is drawn.
             steps: steps to take in place of the declared ones, for all layers or one by one.
             draws: key of the random initial states; left out, seed 0 and the position in the batch.
             observe: told every state and its measures; see `oscillo.integrators.loop`.
@@ -201,7 +203,7 @@ class Network(nn.Module):
             for number, layer in enumerate(self.layers)
         )
 
-    def begin(self, features: Tensor, initial: Tensor | None, way: Way) -> Start:
+    def begin(self, features: Tensor, initial: Tensor | State | None, way: Way) -> Start:
         """Run the layers before the iterated one, and return where that one starts.
 
         With `finish` behind any number of its steps this is `forward`, cut open where the steps are counted: whoever
@@ -221,76 +223,91 @@ class Network(nn.Module):
     def finish(self, state: State, way: Way) -> Tensor:
         """Read the iterated layer out at a state, run the layers behind it, and return the features of the last one."""
         states = [state]
-        features = self.layers[self.iterated].readout(state["x"])
+        features = self.layers[self.iterated].read(state)
         for number in range(self.iterated + 1, len(self.layers)):
             features = self._through(number, features, states, None, way)
         return features
 
+    def noise(self, number: int, state: State, way: Way) -> Noise | None:
+        """What disturbs the steps of a layer, where something does; the same for the same sample and step.
+
+        Args:
+            number: of the layer.
+            state: one of its states, for the shape.
+            way: how the layers are run; it says who draws.
+        """
+        layer, x = self.layers[number], state["x"]
+        path = way.unrolling.path_noise if layer.steps > 1 else 0.0
+        if not (path or layer.is_noisy):
+            return None
+        draws = way.draws or Draws(0, torch.arange(len(x), device=x.device))
+        drawn = lambda purpose, k: draws.normal(tuple(x.shape[1:]), purpose=(purpose + number) * STEPS + k).to(x.dtype)  # noqa: E731
+
+        def noise(k: int) -> State:
+            disturbance = {"x": path * drawn(PATH_NOISE, k)} if path else {}
+            return disturbance | ({"normals": drawn(EQUATION_NOISE, k)} if layer.is_noisy else {})
+
+        return noise
+
     def _enter(
-        self, number: int, features: Tensor, states: list[State], initial: Tensor | None, way: Way
-    ) -> tuple[State, Tensor]:
+        self, number: int, features: Tensor, states: list[State], initial: Tensor | State | None, way: Way
+    ) -> tuple[State, Tensor | None]:
         """First state of a layer, and its stimulus."""
         layer = self.layers[number]
         stimulus = layer.stimulus_of(features)
-        x = self._first_state(layer, number, stimulus, states, initial, _draws(way, features))
+        given = initial if number == 0 else None
+        if isinstance(given, dict):
+            return layer.initial_state(given["x"], given.get("v")), stimulus
+        x = self._first_state(layer, number, features, stimulus, states, given, way)
         return layer.initial_state(x), stimulus
 
-    def _through(self, number: int, features: Tensor, states: list[State], initial: Tensor | None, way: Way) -> Tensor:
+    def _through(
+        self, number: int, features: Tensor, states: list[State], initial: Tensor | State | None, way: Way
+    ) -> Tensor:
         """Take all steps of a layer and read it out; its last state is added to `states`."""
         layer, unrolling = self.layers[number], way.unrolling
         state, stimulus = self._enter(number, features, states, initial, way)
         watch = None if way.observe is None else _of_layer(way.observe, number)
         own = unrolling if layer.steps > 1 else unrolling._replace(lead_in=0, path_noise=0.0)
-        noise = _path_noise(own.path_noise, _draws(way, features), number, state) if own.path_noise else None
         state = advance(
-            layer, state, stimulus, steps=way.steps[number], dt=layer.dt, observe=watch, unrolling=own, noise=noise
+            layer, state, stimulus, steps=way.steps[number], dt=layer.dt, observe=watch, unrolling=own,
+            noise=self.noise(number, state, way),
         )  # fmt: skip
         states.append(state)
-        return _recomputed(layer.readout, state["x"]) if unrolling.recompute_every else layer.readout(state["x"])
+        return _recomputed(layer, state) if unrolling.recompute_every else layer.read(state)
 
-    def _check_shapes(self, features: Tensor, initial: Tensor | None) -> None:
+    def _check_shapes(self, features: Tensor, initial: Tensor | State | None) -> None:
         if not isinstance(features, Tensor):
             raise TypeError(f"features are a {type(features).__name__}, and a network takes a torch.Tensor")
-        first = self.shapes[0]
-        if features.ndim != len(first.sites) + 2 or features.shape[-1] != first.channels:
-            wanted = ", ".join(["sample", *["site"] * len(first.sites), f"{first.channels} channels"])
+        seen, first = self.layers[0].seen, self.shapes[0]
+        if features.ndim != len(seen.sites) + 2 or features.shape[-1] != seen.channels:
+            wanted = ", ".join(["sample", *["site"] * len(seen.sites), f"{seen.channels} channels"])
             raise ValueError(f"features are {list(features.shape)}, and the first layer takes [{wanted}]")
         wanted = [*features.shape[:-1], first.components, first.oscillators]
-        if initial is not None and list(initial.shape) != wanted:
-            raise ValueError(f"initial states are {list(initial.shape)}, and for these features they would be {wanted}")
+        x = initial["x"] if isinstance(initial, dict) else initial
+        if x is not None and list(x.shape) != wanted:
+            raise ValueError(f"initial states are {list(x.shape)}, and for these features they would be {wanted}")
 
     @staticmethod
     def _first_state(
-        layer: Layer, number: int, arriving: Tensor, states: list[State], initial: Tensor | None, draws: Draws
-    ) -> Tensor:
-        if number == 0 and initial is not None:
+        layer: Layer, number: int, features: Tensor, stimulus: Tensor | None, states: list[State],
+        initial: Tensor | None, way: Way,
+    ) -> Tensor:  # fmt: skip
+        if initial is not None:
             return initial
-        if layer.starts_from_features:
-            return arriving
+        if layer.starts_from_features and stimulus is not None:
+            return stimulus
+        shape = layer.shape
         if states and layer.carries_on:
-            return states[-1]["x"].flatten(-2).unflatten(-1, (layer.shape.components, layer.shape.oscillators))
-        normals = draws.normal(tuple(arriving.shape[1:]), purpose=number)
-        return layer.spread(normals.to(arriving.dtype))
+            return states[-1]["x"].flatten(-2).unflatten(-1, (shape.components, shape.oscillators))
+        sizes = (*features.shape[1:-1], shape.components, shape.oscillators)
+        draws = way.draws or Draws(0, torch.arange(len(features), device=features.device))
+        return layer.spread(draws.normal(sizes, purpose=number).to(features.dtype))
 
 
-def _recomputed(readout: nn.Module, x: Tensor) -> Tensor:
-    """The readout, of whose intermediate results none is kept for the backward pass."""
-    return checkpoint(readout, x, use_reentrant=False)  # pyright: ignore[reportReturnType]
-
-
-def _draws(way: Way, features: Tensor) -> Draws:
-    """Who draws: as declared, or seed 0 and the position in the batch."""
-    return way.draws or Draws(0, torch.arange(len(features), device=features.device))
-
-
-def _path_noise(scale: float, draws: Draws, number: int, state: State) -> Noise:
-    """What disturbs the states of a layer; the same for the same step, so that steps can be computed again."""
-    shape, dtype = tuple(state["x"].shape[1:]), state["x"].dtype
-
-    def noise(k: int) -> State:
-        return {"x": (scale * draws.normal(shape, purpose=(PATH_NOISE + number << 16) + k)).to(dtype)}
-
-    return noise
+def _recomputed(layer: Layer, state: State) -> Tensor:
+    """The layer read out, with no intermediate result kept for the backward pass."""
+    return checkpoint(layer.read, state, use_reentrant=False)  # pyright: ignore[reportReturnType]
 
 
 def _of_layer(observe: NetworkObserver, number: int) -> Callable[[int, State, Measures], None]:

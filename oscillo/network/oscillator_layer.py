@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -15,9 +16,40 @@ from oscillo.layout import State, StateShape
 from oscillo.manifolds import ManifoldSpec
 from oscillo.network.layer import Layer, LayerSpec, Problem
 from oscillo.network.readouts import NormReadoutSpec, Readout, ReadoutSpec
-from oscillo.oscillators import Oscillators
-from oscillo.spec import Component, LocatedError, register
+from oscillo.oscillators import Extras, Inertia, Oscillators
+from oscillo.potentials import NoPotentialSpec, PotentialSpec
+from oscillo.spec import Component, LocatedError, Spec, register
 from oscillo.stimuli import ConditionalStimulusSpec, Stimulus, StimulusSpec
+from oscillo.values import Values, read_values, value_problems
+
+
+class InertiaSpec(Spec):
+    """Makes oscillators second order: mass dv/dt = -damping v + ..., dx/dt = v."""
+
+    mass: Values = Field(
+        default=1.0, description="Mass: a number, a list with one for each oscillator, or a file such as `grid.npz:mass`."
+    )
+    damping: Values = Field(
+        default=1.0, description="Force against each unit of velocity: a number, a list, or a file."
+    )
+
+    def problems(self, oscillators: int) -> list[Problem]:
+        """Masses are positive, dampings not negative."""
+        found: list[Problem] = [(("mass",), text) for text in value_problems(self.mass, oscillators, above=0)]
+        return found + [(("damping",), text) for text in value_problems(self.damping, oscillators, least=0)]
+
+
+class NoiseSpec(Spec):
+    """White noise that disturbs every oscillator by itself."""
+
+    strength: Values = Field(
+        description="Standard deviation of what it adds in one unit of time (with inertia, of the force): a number, a "
+        "list with one for each oscillator, or a file."
+    )
+
+    def problems(self, oscillators: int) -> list[Problem]:
+        """Strengths are not negative."""
+        return [(("strength",), text) for text in value_problems(self.strength, oscillators, least=0)]
 
 
 @register
@@ -32,6 +64,17 @@ class OscillatorLayerSpec(LayerSpec):
         default=NoFrequencySpec(), description="How an oscillator turns by itself."
     )
     coupling: Component[CouplingSpec] = Field(description="What an oscillator feels from the others.")
+    velocity_coupling: Component[CouplingSpec] | None = Field(
+        default=None, description="What an oscillator with inertia feels from the others' velocities, besides."
+    )
+    activation: Literal["identity", "tanh", "radial_tanh", "relu", "sigmoid", "sin"] = Field(
+        default="identity", description="What is done to the sum of coupling and stimulus before it acts."
+    )
+    potential: Component[PotentialSpec] = Field(
+        default=NoPotentialSpec(), description="What holds an oscillator's amplitude."
+    )
+    inertia: InertiaSpec | None = Field(default=None, description="Mass and damping, for oscillators of second order.")
+    noise: NoiseSpec | None = Field(default=None, description="White noise on every oscillator.")
     stimulus: Component[StimulusSpec] = Field(
         default=ConditionalStimulusSpec(), description="What an oscillator feels from outside."
     )
@@ -64,13 +107,40 @@ class OscillatorLayerSpec(LayerSpec):
         oscillators = self.oscillators or (self.channels or 0) // components
         return StateShape(sites, components, oscillators)
 
+    def seen(self, sites: tuple[int, ...]) -> StateShape:
+        """Shape of what one sample's oscillators show to others."""
+        return self.shape(sites)._replace(components=self.manifold.seen)
+
     def problems(self, sites: tuple[int, ...]) -> list[Problem]:
         """What the parts of the layer object to."""
-        shape = self.shape(sites)
-        found: list[Problem] = [(("coupling",), text) for text in self.coupling.problems(shape)]
-        found += [(("frequency",), text) for text in self.frequency.problems(shape)]
+        shape, seen = self.shape(sites), self.seen(sites)
+        found: list[Problem] = [(("coupling",), text) for text in self.coupling.problems(seen)]
+        found += [(("frequency",), text) for text in self.frequency.problems(seen)]
+        found += [(("stimulus",), text) for text in self.stimulus.problems(seen)]
+        found += [(("potential",), text) for text in self.potential.problems(shape)]
+        for name in ("inertia", "noise"):
+            part: InertiaSpec | NoiseSpec | None = getattr(self, name)
+            found += [((name, *place), text) for place, text in part.problems(shape.oscillators)] if part else []
+        found += self._pairs(seen)
         if not found:
-            found += [(("integrator",), text) for text in self.integrator.problems(self._oscillators(shape))]
+            found += [(("integrator",), text) for text in self.integrator.problems(self._oscillators(sites))]
+        return found
+
+    def _pairs(self, seen: StateShape) -> list[Problem]:
+        """Kinds that are sound by themselves and cannot work together."""
+        found: list[Problem] = []
+        where = f"a {self.manifold.kind}"  # pyright: ignore[reportAttributeAccessIssue]
+        if self.manifold.bounded and not isinstance(self.potential, NoPotentialSpec):
+            found.append((("potential",), f"on {where} all amplitudes are one, and a potential does nothing; leave it out"))
+        if self.manifold.bounded and self.frequency.needs_amplitude:
+            found.append((("frequency", "shear"), f"on {where} all amplitudes are one, and shear does nothing; leave it out"))
+        if self.velocity_coupling is not None:
+            place = ("velocity_coupling",)
+            if self.inertia is None:
+                found.append((place, "velocities are part of the state with `inertia` only; give it, or leave this out"))
+            if self.manifold.seen != self.manifold.components:
+                found.append((place, f"velocities on {where} are no vectors that add up to a field; take `sphere`"))
+            found += [(place, text) for text in self.velocity_coupling.problems(seen)]
         return found
 
     def channels_out(self, sites: tuple[int, ...], following: int | None) -> int:
@@ -79,26 +149,44 @@ class OscillatorLayerSpec(LayerSpec):
 
     def build(self, sites: tuple[int, ...], following: int | None) -> OscillatorLayer:
         """The layer's module."""
-        shape = self.shape(sites)
-        readout = self.readout.build(shape, self.channels_out(sites, following))
-        stimulus = self.stimulus.build(shape)
-        layer = OscillatorLayer(self._oscillators(shape), stimulus, self.integrator.build(), readout)
+        seen = self.seen(sites)
+        readout = self.readout.build(seen, self.channels_out(sites, following))
+        oscillators, stimulus = self._oscillators(sites), self.stimulus.build(seen)
+        oscillators.drive = stimulus.drive
+        layer = OscillatorLayer(oscillators, seen, stimulus, self.integrator.build(), readout)
         layer.carries_on = self.initial == "previous"
         return layer
 
-    def _oscillators(self, shape: StateShape) -> Oscillators:
-        oscillators = Oscillators(shape, self.manifold.build(), self.frequency.build(shape), self.coupling.build(shape))
+    def _oscillators(self, sites: tuple[int, ...]) -> Oscillators:
+        """The oscillators without what drives them from outside."""
+        shape, seen = self.shape(sites), self.seen(sites)
+        numbers = lambda values: read_values(values, shape.oscillators).to(torch.get_default_dtype())  # noqa: E731
+        inertia, velocities = self.inertia, self.velocity_coupling
+        frequency, coupling = self.frequency.build(seen), self.coupling.build(seen)
+        extras = Extras(
+            activation=self.activation, potential=self.potential.build(shape),
+            inertia=None if inertia is None else Inertia(numbers(inertia.mass), numbers(inertia.damping)),
+            velocity_coupling=None if velocities is None else velocities.build(seen),
+            diffusion=None if self.noise is None else numbers(self.noise.strength),
+        )  # fmt: skip
+        oscillators = Oscillators(shape, self.manifold.build(), frequency, coupling, extras)
         oscillators.projects = getattr(self.integrator, "project", True)
         return oscillators
 
 
 class OscillatorLayer(Layer):
-    """Oscillators with their stimulus, integrator and readout. Its state is `x`."""
+    """Oscillators with their stimulus, integrator and readout.
+
+    Its state is `x`; with inertia also `v`, on the circle the whole turns `winding`, and what the integrator remembers.
+    """
 
     measures_energy = True
 
-    def __init__(self, oscillators: Oscillators, stimulus: Stimulus, integrator: Integrator, readout: Readout) -> None:
+    def __init__(
+        self, oscillators: Oscillators, seen: StateShape, stimulus: Stimulus, integrator: Integrator, readout: Readout
+    ) -> None:
         super().__init__(oscillators.shape, integrator.steps, readout)
+        self.seen = seen
         self.oscillators, self.stimulus, self.integrator = oscillators, stimulus, integrator
 
     @property
@@ -111,37 +199,56 @@ class OscillatorLayer(Layer):
         """The integrator's step size, a scalar."""
         return self.integrator.step_size
 
-    def stimulus_of(self, features: Tensor) -> Tensor:
-        """Features as [sample, *sites, component, oscillator], normalised as declared."""
-        return self.stimulus(self.shape.split(features))
+    @property
+    def is_noisy(self) -> bool:
+        """Whether its equation is stochastic."""
+        return self.oscillators.diffusion is not None
 
-    def initial_state(self, x: Tensor) -> State:
-        """The point of the manifold that x stands for."""
-        return {"x": self.oscillators.manifold.retract(x)}
+    def stimulus_of(self, features: Tensor) -> Tensor | None:
+        """Features as [sample, *sites, component seen, oscillator], normalised as declared; None for no stimulus."""
+        return self.stimulus(self.seen.split(features))
+
+    def initial_state(self, x: Tensor, v: Tensor | None = None) -> State:
+        """The point of the manifold that x stands for, at rest unless a velocity is given, and no turns done."""
+        state = {"x": x}
+        if self.oscillators.inertia is not None:
+            state["v"] = torch.zeros_like(x) if v is None else v
+        if self.oscillators.manifold.winds:
+            state["winding"] = torch.zeros_like(x, dtype=torch.int32)
+        state = self.oscillators.with_history(self.oscillators.settled(state), float(self.dt))
+        return self.integrator.begin(state)
 
     def spread(self, normals: Tensor) -> Tensor:
         """States spread uniformly over the manifold."""
         return self.oscillators.manifold.spread(normals)
 
+    def read(self, state: State) -> Tensor:
+        """The readout of what others see."""
+        return self.readout(self.oscillators.manifold.embed(state["x"]))
+
     def forward(
-        self, state: State, stimulus: Tensor, t: Tensor, dt: Tensor, noise: State | None = None, measure: bool = False
-    ) -> tuple[State, Measures]:
+        self, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor, noise: State | None = None,
+        measure: bool = False,
+    ) -> tuple[State, Measures]:  # fmt: skip
         """One step of the integrator."""
-        x = state["x"]
-        start = self.oscillators.evaluate(x, stimulus, t) if measure or self.integrator.evaluates_at_start else None
-        after = self.integrator(self.oscillators, x, stimulus, t, dt, start)
-        if noise is not None:
-            after = self.oscillators.manifold.retract(after + noise["x"])
-        measures = self._measures(x, stimulus, start.y) if measure and start is not None else {}
-        return {"x": after}, measures
+        oscillators, noise = self.oscillators, noise or {}
+        if self.is_noisy and "normals" not in noise:
+            raise ValueError("the layer's equation is stochastic: a step takes `noise` with normal numbers `normals`")
+        start = oscillators.evaluate(state, stimulus, t) if measure or self.integrator.evaluates_at_start else None
+        if start is not None:
+            state = oscillators.remembered(state, start)
+        after = self.integrator(oscillators, state, stimulus, t, dt, start, noise.get("normals"))
+        if "x" in noise:
+            after = oscillators.settled(after | {"x": after["x"] + noise["x"]})
+        measures = self._measures(state, stimulus, start.y) if measure and start is not None else {}
+        return after, measures
 
-    def measure(self, state: State, stimulus: Tensor, t: Tensor) -> Measures:
+    def measure(self, state: State, stimulus: Tensor | None, t: Tensor) -> Measures:
         """`energy` and `pseudo_energy` [sample] at a state."""
-        x = state["x"]
-        return self._measures(x, stimulus, self.oscillators.evaluate(x, stimulus, t).y)
+        return self._measures(state, stimulus, self.oscillators.evaluate(state, stimulus, t).y)
 
-    def _measures(self, x: Tensor, stimulus: Tensor, y: Tensor) -> Measures:
+    def _measures(self, state: State, stimulus: Tensor | None, y: Tensor) -> Measures:
         return {
-            "energy": self.oscillators.energy(x, stimulus, y),
-            "pseudo_energy": self.oscillators.pseudo_energy(x, stimulus, y),
+            "energy": self.oscillators.energy(state, stimulus, y),
+            "pseudo_energy": self.oscillators.pseudo_energy(state, stimulus, y),
         }

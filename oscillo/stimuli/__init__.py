@@ -1,9 +1,10 @@
 """What an oscillator feels from outside. One file per kind."""
 
-from oscillo.stimuli.base import Stimulus, StimulusSpec
+from oscillo.stimuli.base import Drive, Stimulus, StimulusSpec
 from oscillo.stimuli.conditional import ConditionalStimulus, ConditionalStimulusSpec
 from oscillo.stimuli.none import NoStimulus, NoStimulusSpec
 
 __all__ = [
-    "ConditionalStimulus", "ConditionalStimulusSpec", "NoStimulus", "NoStimulusSpec", "Stimulus", "StimulusSpec",
+    "ConditionalStimulus", "ConditionalStimulusSpec", "Drive", "NoStimulus", "NoStimulusSpec", "Stimulus",
+    "StimulusSpec",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -15,6 +15,10 @@ class StimulusSpec(ComponentSpec):
 
     role: ClassVar[str] = "stimulus"
 
+    def problems(self, shape: StateShape) -> list[str]:
+        """Reasons why this stimulus cannot serve oscillators that are seen in that shape; empty when it can."""
+        return []
+
     def build(self, shape: StateShape) -> Stimulus:
         """The module that turns what arrives at the layer into its stimulus."""
         raise NotImplementedError
@@ -23,6 +27,20 @@ class StimulusSpec(ComponentSpec):
 class Stimulus(nn.Module):
     """Turns what arrives at a layer into the stimulus that acts during its steps."""
 
-    def forward(self, arriving: Tensor) -> Tensor:
-        """Stimulus of the shape of what arrives, [sample, *sites, component, oscillator]."""
+    drive: Drive | None = None
+    """What changes with time, besides."""
+
+    def forward(self, arriving: Tensor) -> Tensor | None:
+        """Stimulus of the shape of what arrives, [sample, *sites, component, oscillator]; None for zero."""
+        raise NotImplementedError
+
+
+class Drive(nn.Module):
+    """A stimulus that is a function of time."""
+
+    acts_on: Literal["field", "velocity"] = "field"
+    """Whether it is a vector added to what an oscillator feels, or is added to its velocity."""
+
+    def forward(self, t: Tensor | float) -> Tensor:
+        """The stimulus at time t, a scalar or [sample, 1, ...]; broadcasts against [*sites, component, oscillator]."""
         raise NotImplementedError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from oscillo.layout import StateShape
@@ -26,6 +25,6 @@ class NoStimulusSpec(StimulusSpec):
 class NoStimulus(Stimulus):
     """Zero for every oscillator."""
 
-    def forward(self, arriving: Tensor) -> Tensor:
-        """Zeros of the shape of what arrives."""
-        return torch.zeros_like(arriving)
+    def forward(self, arriving: Tensor) -> None:
+        """Nothing."""
+        return None

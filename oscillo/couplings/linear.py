@@ -1,0 +1,113 @@
+"""Linear couplings: weights between oscillators, a component matrix, a strength, and delays. What many kinds share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor, nn
+
+from oscillo.couplings.base import Coupling, CouplingSpec
+from oscillo.layout import StateShape
+
+
+class LinearCouplingSpec(CouplingSpec):
+    """y_i = K sum_j W_ij M x_j, or in diffusive form y_i = K sum_j W_ij (M x_j - x_i)."""
+
+    strength: float = Field(
+        default=1.0, allow_inf_nan=False, description="Coupling strength K, in units of inverse time."
+    )
+    learn_strength: bool = Field(default=False, description="Whether K is trained.")
+    rotation: float | None = Field(
+        default=None, allow_inf_nan=False,
+        description="Angle, in radians, that M turns the neighbours' vectors by in each plane of two components; "
+        "-alpha for the phase lag alpha of Sakaguchi and Kuramoto.",
+    )  # fmt: skip
+    matrix: list[list[float]] | None = Field(
+        default=None,
+        description="M row by row, in place of `rotation`; left out, the identity. Winfree's model: "
+        "[[0, 0], [0, 1]] for sensitivity cos and influence sin.",
+    )
+    form: Literal["additive", "diffusive"] = Field(
+        default="additive",
+        description="`diffusive` also takes off what an oscillator is itself, as in coupled Stuart-Landau oscillators; "
+        "for unit vectors both forms move alike.",
+    )
+
+    @field_validator("matrix")
+    @classmethod
+    def _finite(cls, rows: list[list[float]] | None) -> list[list[float]] | None:
+        if rows is not None and not all(number * 0 == 0 for row in rows for number in row):
+            raise ValueError("the component matrix has a number that is not finite")
+        return rows
+
+    @model_validator(mode="after")
+    def _one_matrix(self) -> LinearCouplingSpec:
+        if self.rotation is not None and self.matrix is not None:
+            raise ValueError("the component matrix comes from `rotation` or from `matrix`: give one of the two")
+        return self
+
+    def problems(self, shape: StateShape) -> list[str]:
+        """The component matrix has to fit the vectors."""
+        size = shape.components
+        if self.rotation is not None and size % 2:
+            return [f"`rotation` turns planes of two components, and the vectors have {size}"]
+        if self.matrix is not None and {len(self.matrix), *map(len, self.matrix)} != {size}:
+            rows = " x ".join(map(str, {len(self.matrix): 0, **dict.fromkeys(map(len, self.matrix))}))
+            return [f"the component matrix is {rows}, and vectors of {size} components take {size} x {size}"]
+        return []
+
+    def component_matrix(self, shape: StateShape) -> Tensor | None:
+        """M, [component, component of the neighbour]; None for the identity."""
+        if self.matrix is not None:
+            return torch.tensor(self.matrix, dtype=torch.get_default_dtype())
+        if self.rotation is None:
+            return None
+        angle = torch.tensor(self.rotation, dtype=torch.float64)
+        plane = torch.stack((torch.stack((angle.cos(), -angle.sin())), torch.stack((angle.sin(), angle.cos()))))
+        return torch.block_diag(*[plane] * (shape.components // 2)).to(torch.get_default_dtype())
+
+
+class LinearCoupling(Coupling):
+    """y = K (W M x), less K (sum_j W_ij) x_i in diffusive form. A kind says what W x is, in `gather`."""
+
+    stackable = frozenset({"strength", "matrix", "weights"})
+
+    def __init__(self, spec: LinearCouplingSpec, shape: StateShape) -> None:
+        super().__init__()
+        self.strength = nn.Parameter(torch.tensor(spec.strength), requires_grad=spec.learn_strength)
+        m = spec.component_matrix(shape)
+        self.matrix = None if m is None else nn.Parameter(m, requires_grad=False)
+        self.diffusive = spec.form == "diffusive"
+
+    def gather(self, neighbours: Tensor) -> Tensor:
+        """W x: the weighted sum of what each oscillator sees; broadcasts against the state."""
+        raise NotImplementedError
+
+    def reach(self) -> Tensor | float:
+        """sum_j W_ij, what reaches each oscillator: a number or [oscillator]."""
+        raise NotImplementedError
+
+    def declare_symmetry(self, *, weights: bool, opposite: bool = False) -> None:
+        """Set `symmetric`: J_ij M = (J_ji M)^T for all pairs.
+
+        Args:
+            weights: whether W_ij = W_ji.
+            opposite: whether W_ij = -W_ji.
+        """
+        m = self.matrix
+        even = m is None or bool(torch.equal(m, m.T))
+        odd = m is not None and bool(torch.equal(m, -m.T))
+        self.symmetric = (weights and even) or (opposite and odd)
+
+    def forward(self, neighbours: Tensor, stimulus: Tensor | None = None) -> Tensor:
+        """Field of each oscillator; broadcasts against the neighbours."""
+        return self._finish(self.gather(neighbours), neighbours)
+
+    def _finish(self, gathered: Tensor, x: Tensor) -> Tensor:
+        """The field, given W x."""
+        field = gathered if self.matrix is None else self.matrix @ gathered
+        if self.diffusive:
+            field = field - self.reach() * x
+        return self.strength * field

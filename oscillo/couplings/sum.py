@@ -1,0 +1,66 @@
+"""Several couplings on one layer, whose fields add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from oscillo.couplings.base import Coupling, CouplingSpec
+from oscillo.couplings.delays import Past
+from oscillo.layout import StateShape
+from oscillo.spec import Component, register
+
+
+@register
+class SumCouplingSpec(CouplingSpec):
+    """The sum of several couplings, such as a graph beside a mean field."""
+
+    kind: Literal["sum"] = "sum"
+    terms: list[Component[CouplingSpec]] = Field(min_length=1, description="The couplings that are added.")
+
+    def problems(self, shape: StateShape) -> list[str]:
+        """What the terms object to."""
+        return [f"term {number}: {text}" for number, term in enumerate(self.terms) for text in term.problems(shape)]
+
+    def build(self, shape: StateShape) -> SumCoupling:
+        """The sum."""
+        return SumCoupling([term.build(shape) for term in self.terms])
+
+
+class SumCoupling(Coupling):
+    """y = y_1 + y_2 + ..., and so are the constant and the energy."""
+
+    def __init__(self, terms: list[Coupling]) -> None:
+        super().__init__()
+        self.terms: Sequence[Coupling] = nn.ModuleList(terms)  # pyright: ignore[reportAttributeAccessIssue]
+        self.symmetric = all(term.symmetric for term in terms)
+        self.compilable = all(term.compilable for term in terms)
+
+    def constant(self) -> Tensor | None:
+        """The sum of the constants."""
+        constants = [b for term in self.terms if (b := term.constant()) is not None]
+        return sum(constants[1:], start=constants[0]) if constants else None
+
+    def energy(self, neighbours: Tensor, y: Tensor) -> Tensor:
+        """The sum of the energies; each term's own field is computed again."""
+        energies = [term.energy(neighbours, term(neighbours).expand_as(neighbours)) for term in self.terms]
+        return sum(energies[1:], start=energies[0])
+
+    @property
+    def delay_range(self) -> tuple[float, float] | None:
+        """Shortest and longest delay of the terms that have any."""
+        ranges = [term.delay_range for term in self.terms if term.delay_range is not None]
+        return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
+
+    def delayed(self, neighbours: Tensor, stimulus: Tensor | None, past: Past) -> Tensor:
+        """The sum of the fields, of which some come from what the others were."""
+        fields = [term.delayed(neighbours, stimulus, past) for term in self.terms]
+        return sum(fields[1:], start=fields[0])
+
+    def forward(self, neighbours: Tensor, stimulus: Tensor | None = None) -> Tensor:
+        """The sum of the fields."""
+        fields = [term(neighbours, stimulus) for term in self.terms]
+        return sum(fields[1:], start=fields[0])

@@ -1,0 +1,256 @@
+"""Dormand and Prince's method with a step size of its own for every sample."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from oscillo.integrators.base import Integrator, IntegratorSpec
+from oscillo.integrators.runge_kutta import combined
+from oscillo.layout import State
+from oscillo.oscillators import Evaluation, Oscillators
+from oscillo.spec import register
+
+_STAGES = (
+    (1 / 5,),
+    (3 / 40, 9 / 40),
+    (44 / 45, -56 / 15, 32 / 9),
+    (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
+    (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
+)
+_TIMES = (1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0)
+_WEIGHTS = (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84)
+_ERROR = (-71 / 57600, 0.0, 71 / 16695, -71 / 1920, 17253 / 339200, -22 / 525, 1 / 40)
+_MIDDLE = (
+    6025192743 / 30085553152, 0.0, 51252292925 / 65400821598, -2691868925 / 45128329728, 187940372067 / 1594534317056,
+    -1776094331 / 19743644256, 11237099 / 235043384,
+)  # fmt: skip
+"""Weights of the state in the middle of a step, to fourth order (Shampine 1986)."""
+
+_SAFETY, _SMALLEST_FACTOR, _LARGEST_FACTOR = 0.9, 0.2, 10.0
+"""How a step follows from the one before it (Hairer, Norsett and Wanner 1993, section II.4)."""
+
+_SMALLEST_BATCH = 4
+
+
+@register
+class Dopri5Spec(IntegratorSpec):
+    """Dormand and Prince's method of fifth order; every sample chooses its own steps, and none waits for another.
+
+    The steps do not end at the ends of the spec's steps: states there are interpolated to fourth order. A sample's
+    result is the same in every batch.
+    """
+
+    kind: Literal["dopri5"] = "dopri5"
+    takes_delays: ClassVar[bool] = False
+    rtol: float = Field(default=1e-5, gt=0, description="Relative tolerance of one inner step.")
+    atol: float = Field(default=1e-6, gt=0, description="Absolute tolerance of one inner step.")
+    max_step: float | None = Field(default=None, gt=0, description="Longest inner step, in units of time.")
+
+    def build(self) -> Dopri5:
+        """The solver."""
+        return Dopri5(self)
+
+
+class Dopri5(Integrator):
+    """Dormand and Prince 1980, with the error of each sample measured by itself (root mean square over its numbers).
+
+    Samples that have arrived leave the batch when half of it has, so that the others go on in one of few fixed sizes.
+    """
+
+    evaluates_at_start: ClassVar[bool] = False
+    compilable: ClassVar[bool] = False
+    evaluations = 0
+
+    raises = True
+    """Whether a sample that cannot go on stops everything; otherwise its state becomes NaN, and the others go on."""
+
+    def __init__(self, spec: Dopri5Spec) -> None:
+        super().__init__(spec)
+        self.rtol, self.atol = spec.rtol, spec.atol
+        self.max_step = spec.max_step or torch.inf
+
+    def begin(self, state: State) -> State:
+        """With room for what the solver remembers; a step size of zero says that it has not begun.
+
+        Of each sample: the time it has `reached`, the size of its next `step`, the time `before` the last one, counters;
+        the state there (`ahead`), and what the last step is made of: where it began (`behind`), its `middle`, its `end`
+        before it was retracted, and the slopes at both ends (`k0`, `k`).
+        """
+        x = state["x"]
+        zero = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        memory: State = {}
+        for name, value in _moving(state).items():
+            parts = ("ahead", "behind") if name == "winding" else ("ahead", "behind", "middle", "end", "k0", "k")
+            memory |= {f"{part}.{name}": value for part in parts}
+        counters = dict.fromkeys(("accepted", "rejected", "evaluations"), zero.long())
+        return state | memory | counters | {"reached": zero, "before": zero, "step": zero, "drift": x.new_zeros(len(x))}
+
+    def forward(
+        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor,
+        start: Evaluation, normals: Tensor | None = None,
+    ) -> State:  # fmt: skip
+        """State at t + dt.
+
+        Raises:
+            FloatingPointError: when the steps of a sample become too small to advance; the message has the time, the
+                sample, and what to try.
+        """
+        samples = len(state["x"])
+        each = lambda time: time.reshape(-1).double().expand(samples)  # noqa: E731
+        if bool((state["step"] == 0).any()):
+            state = self._begun(oscillators, state, stimulus, each(t))
+        target = each(t + dt)
+        state = self._until(oscillators, state, stimulus, target, torch.arange(samples))
+        return oscillators.settled(state | self._interpolated(state, target))
+
+    def _begun(self, oscillators: Oscillators, state: State, stimulus: Tensor | None, t: Tensor) -> State:
+        """At time t, with the rates there and a first step size (Hairer, Norsett and Wanner 1993, section II.4)."""
+        here = _moving(state)
+        column = _column(t, state["x"])
+        k = _whole(oscillators.evaluate(here, stimulus, column).rates, here)
+        with torch.no_grad():
+            sizes = {name: self.atol + self.rtol * here[name].abs() for name in k}
+            d0, d1 = _norm(here, sizes), _norm(k, sizes)
+            h0 = torch.where((d0 < 1e-5) | (d1 < 1e-5), torch.full_like(d0, 1e-6), 0.01 * d0 / d1)
+            ahead = oscillators.moved(here, k, _column(h0, state["x"]))
+            change = _whole(oscillators.evaluate(ahead, stimulus, column + _column(h0, state["x"])).rates, here)
+            d2 = _norm({name: change[name] - k[name] for name in k}, sizes) / h0
+            steep = torch.maximum(d1, d2)
+            h1 = torch.where(steep <= 1e-15, (h0 * 1e-3).clamp_min(1e-6), (0.01 / steep.clamp_min(1e-15)) ** 0.2)
+            h = torch.minimum(100 * h0, h1).clamp(max=self.max_step)
+        memory = {f"ahead.{name}": value for name, value in here.items()}
+        memory |= {f"k.{name}": value for name, value in k.items()}
+        return state | memory | {"reached": t, "step": h, "evaluations": state["evaluations"] + 2}
+
+    def _until(
+        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, target: Tensor, rows: Tensor
+    ) -> State:
+        """Steps until every sample has reached its target; `rows` are the samples' numbers in the batch."""
+        while True:
+            unfinished = state["reached"] < target
+            count = int(unfinished.sum())
+            if count == 0:
+                return state
+            size = len(target) // 2
+            if size >= _SMALLEST_BATCH and count <= size:
+                kept = torch.argsort(unfinished.byte(), descending=True, stable=True)[:size]
+                part = {name: value[kept] for name, value in state.items()}
+                some = None if stimulus is None else stimulus[kept]
+                part = self._until(oscillators.rows(kept), part, some, target[kept], rows[kept])
+                return {name: value.index_copy(0, kept, part[name]) for name, value in state.items()}
+            state = self._attempt(oscillators, state, stimulus, unfinished, rows)
+
+    def _attempt(
+        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, active: Tensor, rows: Tensor
+    ) -> State:
+        """One attempted step of the active samples; those whose error is too large stay where they are."""
+        here = _moving(state, "ahead.")
+        k0 = {name: state[f"k.{name}"] for name in here if name != "winding"}
+        x, h = here["x"], state["step"]
+        t, dt = _column(state["reached"], x), _column(h, x)
+        rates = [k0]
+        for weights, time in zip(_STAGES, _TIMES, strict=True):
+            inner = oscillators.moved(here, combined(rates, weights), dt)
+            rates.append(_whole(oscillators.evaluate(inner, stimulus, t + time * dt).rates, here))
+        after = oscillators.moved(here, combined(rates, _WEIGHTS), dt)
+        rates.append(_whole(oscillators.evaluate(after, stimulus, t + dt).rates, here))
+        with torch.no_grad():
+            error = self._error(here, after, rates, dt)
+            good = active & (error <= 1)
+            factor = (_SAFETY * error.clamp_min(1e-10) ** -0.2).clamp(_SMALLEST_FACTOR, _LARGEST_FACTOR)
+            # A step that follows a rejected one does not grow; an error that is not a number shrinks the step.
+            factor = torch.where(error <= 1, factor, factor.clamp(max=1.0)).nan_to_num(nan=_SMALLEST_FACTOR)
+            following = torch.where(active, (h * factor).clamp(max=self.max_step), h)
+        settled = oscillators.settled(after)
+        drift = oscillators.manifold.drift(after["x"]).detach().flatten(1).amax(1)
+        middle = oscillators.moved(here, combined(rates, _MIDDLE), dt / 2)
+        fresh = {f"ahead.{name}": settled[name] for name in here} | {f"behind.{name}": here[name] for name in here}
+        for name in k0:
+            fresh |= {f"k0.{name}": k0[name], f"k.{name}": rates[-1][name]}
+            fresh |= {f"middle.{name}": middle[name], f"end.{name}": after[name]}
+        chosen = state | {name: _where(good, value, state[name]) for name, value in fresh.items()}
+        moved = {
+            "before": torch.where(good, state["reached"], state["before"]),
+            "reached": torch.where(good, state["reached"] + h, state["reached"]), "step": following,
+            "accepted": state["accepted"] + good, "rejected": state["rejected"] + (active & ~good),
+            "evaluations": state["evaluations"] + 6 * active,
+            "drift": torch.where(good, torch.maximum(state["drift"], drift), state["drift"]),
+        }  # fmt: skip
+        return self._checked(chosen | moved, active & ~good, rows, error)
+
+    def _error(self, here: State, after: State, rates: list[State], dt: Tensor) -> Tensor:
+        """Estimated error of each sample in units of its tolerance, float64 [sample]."""
+        error = {name: dt * value for name, value in combined(rates, _ERROR).items()}
+        scale = {name: self.atol + self.rtol * torch.maximum(here[name].abs(), after[name].abs()) for name in error}
+        return _norm(error, scale)
+
+    def _checked(self, state: State, rejected: Tensor, rows: Tensor, error: Tensor) -> State:
+        """Stop, or mark with NaN, samples whose step does not change their time any more."""
+        spacing = 10 * torch.finfo(torch.float64).eps * state["reached"].abs().clamp_min(1e-6)
+        stuck = rejected & ~(state["step"] > spacing)
+        if not bool(stuck.any()):
+            return state
+        if self.raises:
+            first = int(stuck.nonzero()[0])
+            raise FloatingPointError(
+                f"dopri5 could not advance sample {int(rows[first])} from t = {float(state['reached'][first]):g}: its "
+                f"step has shrunk to {float(state['step'][first]):.3g}, and the error is still "
+                f"{float(error[first]):.3g} times the tolerance; try a larger rtol and atol, or precision float64. "
+                "A state that grows without bound ends so as well"
+            )
+        lost = {
+            name: _where(stuck, torch.full_like(value, torch.nan), value)
+            for name, value in state.items()
+            if "." in name and value.is_floating_point()
+        }
+        reached = torch.where(stuck, torch.full_like(state["reached"], torch.inf), state["reached"])
+        return state | lost | {"reached": reached}
+
+    @staticmethod
+    def _interpolated(state: State, target: Tensor) -> State:
+        """The state at the target, on the quartic through both ends, both slopes and the middle of the last step."""
+        x = state["x"]
+        span = (state["reached"] - state["before"]).clamp_min(torch.finfo(torch.float64).tiny)
+        h, s = _column(span, x), _column((target - state["before"]) / span, x)
+        moved: State = {}
+        for name in ("x", "v"):
+            if f"k.{name}" not in state:
+                continue
+            y0, y1, middle = (state[f"{part}.{name}"] for part in ("behind", "end", "middle"))
+            f0, f1 = h * state[f"k0.{name}"], h * state[f"k.{name}"]
+            a = 2 * (f1 - f0) - 8 * (y1 + y0) + 16 * middle
+            b = 5 * f0 - 3 * f1 + 18 * y0 + 14 * y1 - 32 * middle
+            c = f1 - 4 * f0 - 11 * y0 - 5 * y1 + 16 * middle
+            moved[name] = y0 + s * (f0 + s * (c + s * (b + s * a)))
+        if "winding" in state:
+            moved["winding"] = state["behind.winding"]
+        return moved
+
+
+def _moving(state: State, part: str = "") -> State:
+    """The parts of the state that belong to the oscillators, or those that the solver keeps under that name."""
+    return {name: state[part + name] for name in ("x", "v", "winding") if part + name in state}
+
+
+def _whole(rates: State, like: State) -> State:
+    """Rates of the full shape of the state."""
+    return {name: rate.expand_as(like[name]) for name, rate in rates.items()}
+
+
+def _column(each: Tensor, like: Tensor) -> Tensor:
+    """A number for each sample, as [sample, 1, ...] in the type of the state."""
+    return each.to(like.dtype).reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def _where(chosen: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return torch.where(chosen.reshape(-1, *(1,) * (a.ndim - 1)), a, b)
+
+
+def _norm(values: State, scale: State) -> Tensor:
+    """Root mean square of each sample's numbers in units of the scale, float64 [sample]."""
+    ratios = [(values[name] / scale[name]).flatten(1) for name in scale]
+    return torch.cat(ratios, dim=1).double().square().mean(1).sqrt()
