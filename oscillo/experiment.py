@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +33,8 @@ from oscillo.recording import (
 )
 from oscillo.recording.run_directory import State
 from oscillo.runspec import LoadedSpec, read_spec
+from oscillo.simulation import Simulation
+from oscillo.simulation.execution import execute, prepare
 from oscillo.spec import Problem, SpecError, locating_failures, spec_hash, to_yaml
 from oscillo.summary import show_results
 from oscillo.training import Checkpoints, EvaluationSpec, Interrupted, Interruption, Trainer
@@ -111,8 +113,12 @@ def resume(path: str | os.PathLike[str]) -> Run:
         weights, checkpoints = _trained_weights(directory), _checkpoints(directory, loaded)
         with _refusing(directory.path):
             require(loaded, trained=weights is not None, begun=bool(checkpoints.files()))
-            ready = Preparation(loaded, weights=weights, checkpoints=checkpoints)
-        return _execute(directory, ready, checkpoints)
+            if not loaded.spec.task.learns:
+                work = _simulating(directory, loaded, prepare(loaded.spec))
+            else:
+                ready = Preparation(loaded, weights=weights, checkpoints=checkpoints)
+                work = _learning(directory, ready, checkpoints)
+        return _execute(directory, work)
 
 
 def reevaluate(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, only: Iterable[str] = ()) -> Run:
@@ -175,18 +181,39 @@ def _trained_weights(directory: RunDirectory) -> Path | None:
 
 
 def _checkpoints(directory: RunDirectory, loaded: LoadedSpec) -> Checkpoints:
-    return Checkpoints(directory.checkpoints, loaded.spec.training.keep_checkpoints)
+    kept = loaded.spec.trained.keep_checkpoints if loaded.spec.training else 2
+    return Checkpoints(directory.checkpoints, kept)
 
 
 def _begin(loaded: LoadedSpec, runs: Path, weights: Path | None = None, **facts: Any) -> Run:
     """Make a run when all it needs is there, and execute it; with weights it only evaluates."""
     with locating_failures(loaded.spec, loaded.document), _refusing():
         require(loaded, trained=weights is not None)
-        check_room(runs, room_bytes(loaded.spec))
-        ready = Preparation(loaded, weights=weights)
-    directory = _new_directory(loaded, ready.device, runs, **facts)
+        if not loaded.spec.task.learns:
+            simulation = prepare(loaded.spec)
+            check_room(runs, simulation.recording.bytes)
+            directory = _new_directory(loaded, simulation.device, runs, **facts)
+            work = _simulating(directory, loaded, simulation)
+        else:
+            check_room(runs, room_bytes(loaded.spec))
+            ready = Preparation(loaded, weights=weights)
+            directory = _new_directory(loaded, ready.device, runs, **facts)
+            work = _learning(directory, ready, _checkpoints(directory, loaded))
     with directory.locked():
-        return _execute(directory, ready, _checkpoints(directory, loaded))
+        return _execute(directory, work)
+
+
+Work = Callable[[Interruption], None]
+"""Does what is left of a run."""
+
+
+def _learning(directory: RunDirectory, ready: Preparation, checkpoints: Checkpoints) -> Work:
+    return lambda interruption: _Execution(directory, ready, checkpoints, interruption).execute()
+
+
+def _simulating(directory: RunDirectory, loaded: LoadedSpec, simulation: Simulation) -> Work:
+    sha256 = directory.record()["spec_sha256"]
+    return lambda interruption: execute(directory, loaded.spec, simulation, interruption.check, sha256)
 
 
 def _new_directory(loaded: LoadedSpec, device: torch.device, runs: Path, **facts: Any) -> RunDirectory:
@@ -213,12 +240,12 @@ def _refusing(path: Path | None = None) -> Iterator[None]:
         raise RunFailed(path, f"{what}: {error}", exit_code=2) from error
 
 
-def _execute(directory: RunDirectory, ready: Preparation, checkpoints: Checkpoints) -> Run:
+def _execute(directory: RunDirectory, work: Work) -> Run:
     """Execute a run that this process owns, and record how it ends."""
     with Interruption() as interruption:
         try:
             directory.set_state("running")
-            _Execution(directory, ready, checkpoints, interruption).execute()
+            work(interruption)
             directory.set_state("done")
         except (Interrupted, KeyboardInterrupt):
             cause = Interrupted(interruption.signal or signal.SIGINT)
@@ -268,7 +295,7 @@ class _Execution:
         show_results(self.spec.task.evaluation_specs, results)
 
     def _train(self, model: nn.Module) -> None:
-        spec, saved, checkpoints = self.spec.training, self.ready.saved, self.checkpoints
+        spec, saved, checkpoints = self.spec.trained, self.ready.saved, self.checkpoints
         if self.directory.metrics.is_file():
             truncate_after(self.directory.metrics, saved["step"] if saved else 0)
         with MetricsLog(self.directory.metrics) as log:
@@ -292,7 +319,7 @@ class _Execution:
         evaluations = self.spec.task.evaluation_specs
         if not evaluations:
             return {}
-        first, limit = evaluations[0], self.spec.training.validation_samples
+        first, limit = evaluations[0], self.spec.trained.validation_samples
         data = self.task.evaluation_data(first)
 
         def look() -> dict[str, float]:

@@ -141,17 +141,17 @@ def make_plan(spec: RunSpec) -> Plan:
     ]  # fmt: skip
     counted = operations(task, model)
     forward = counted.trajectory(network.steps_of(None)[network.iterated])
-    batch = spec.training.batch_size
+    batch = spec.trained.batch_size
     kept, working = (int(batch * count) for count in kept_bytes(spec, compiled=any(compiled)))
     notes = [] if lacking is None else [f"steps run uncompiled: {lacking}"]
     notes += [f"`run` would refuse {'.'.join(map(str, place))}: {text}" for place, text in crowded(spec)]
     absent = [where for where, _ in spec.task.missing()]
     notes += [f"not counted, because it is not there: {'.'.join(map(str, ('task', *where)))}" for where in absent]
-    if spec.training.time_limit:
-        notes.append(f"training stops after {spec.training.time_limit:g} minutes at the latest")
+    if spec.trained.time_limit:
+        notes.append(f"training stops after {spec.trained.time_limit:g} minutes at the latest")
     return Plan(
         spec.name, layers, sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
-        counted.step, 3 * forward * batch, total_steps(spec.training, spec.task.training_samples or 0),
+        counted.step, 3 * forward * batch, total_steps(spec.trained, spec.task.training_samples or 0),
         _memory(spec, model, kept, working, device, any(compiled)), kept, _evaluations(spec, task, model),
         recording_bytes(spec), str(device), notes,
     )  # fmt: skip
@@ -218,7 +218,7 @@ def kept_bytes(spec: RunSpec, *, compiled: bool) -> tuple[float, float]:
     per_step = measured[1] - measured[0]
     fixed = measured[0] - 2 * per_step
     steps = max(_declared_steps(spec.network))
-    every = spec.training.recompute_every
+    every = spec.trained.recompute_every
     if not every:
         return fixed + steps * per_step, per_step
     # Steps and readouts are computed again, one segment or readout at a time; what is kept of them is where they start.
@@ -251,7 +251,7 @@ def _kept(spec: RunSpec, steps: int, *, compiled: bool, recompute_every: int = 0
 
     batch = task.example(samples)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
-        way = Unrolling(0, recompute_every, spec.training.path_noise)
+        way = Unrolling(0, recompute_every, spec.trained.path_noise)
         losses, _ = task.loss(model, batch, Draws(spec.seed, batch["index"]), unrolling=way)
     # The graph, and with it everything kept, must live until here: freed storage would be counted twice.
     assert losses.grad_fn is not None
@@ -275,7 +275,7 @@ def _declared_steps(network: NetworkSpec) -> list[int]:
 def _memory(spec: RunSpec, model: nn.Module, kept: int, working: int, device: torch.device, compiled: bool) -> int:
     """Peak bytes of training: process, weights with their gradients, moments and average, and what is kept."""
     weights = sum(weight.numel() * weight.element_size() for weight in model.parameters())
-    copies = 4 + (1 if spec.training.ema else 0)
+    copies = 4 + (1 if spec.trained.ema else 0)
     # While a step runs backward it holds about as much again as was kept of it.
     used = kept + working
     if device.type != "cpu":

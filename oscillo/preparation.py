@@ -35,7 +35,11 @@ def require(loaded: LoadedSpec, *, trained: bool = False, begun: bool = False) -
             its place.
     """
     spec = loaded.spec
-    training = not trained and spec.training.trains
+    if not spec.task.learns:
+        if found := _refused(("device",), lambda: choose_device(spec.device)):
+            raise SpecError.at(loaded.document, found)
+        return
+    training = not trained and spec.trained.trains
     found = [SpecProblem(("task", *place), text) for place, text in spec.task.missing(training=training)]
     refused = _refused(("device",), lambda: choose_device(spec.device))
     found += refused or [SpecProblem(place, text) for place, text in crowded(spec)]
@@ -93,7 +97,7 @@ class Preparation:
             self._load_start(loaded)
         for line in compile_steps(self.model, self.spec):
             report(line)
-        if weights is None and self.spec.training.trains:
+        if weights is None and self.spec.trained.trains:
             self.task.prepare(report)
             self._check_batch(loaded)
         else:
@@ -108,7 +112,7 @@ class Preparation:
             raise SpecError.at(loaded.document, [SpecProblem(("training", "start"), str(error))]) from error
 
     def _check_batch(self, loaded: LoadedSpec) -> None:
-        training, samples = self.spec.training, len(self.task.training_data())
+        training, samples = self.spec.trained, len(self.task.training_data())
         if samples < training.batch_size:
             text = f"a batch of {training.batch_size}, and there are only {samples} training samples"
             problem = SpecProblem(("training", "batch_size"), text, f"take at most {samples}")
@@ -122,7 +126,7 @@ def start_weights(spec: RunSpec) -> Path | None:
         ValueError: when there is no such file, or none is shipped.
         RunDirectoryError: when a folder is no run, or one without weights.
     """
-    start = spec.training.start
+    start = spec.trained.start
     if start == "scratch":
         return None
     if start == "shipped":

@@ -44,7 +44,9 @@ class RunSpec(Spec):
     )
     network: NetworkSpec = Field(description="The oscillators.")
     task: Component[TaskSpec] = Field(description="What the network is for.")
-    training: TrainingSpec = Field(description="How the network is trained.")
+    training: TrainingSpec | None = Field(
+        default=None, description="How the network is trained; a task that learns needs it."
+    )
     recording: RecordingSpec = Field(default=RecordingSpec(), description="What evaluations leave in the store.")
     device: str = Field(default="auto", description="`auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, ...")
     compile: Literal["auto", "on", "off"] = Field(
@@ -52,7 +54,7 @@ class RunSpec(Spec):
         description="Whether steps are compiled: `auto` where there is a compiler, `on` insists, `off` never.",
     )
     precision: Precision = Field(
-        default="float32", description="`float32`; `tf32` for faster products on a GPU; `bfloat16` by autocast."
+        default="float32", description="`float32`; `float64` for simulations; `tf32` for faster products on a GPU; `bfloat16` by autocast."
     )
     threads: int | None = Field(default=None, ge=1, description="CPU threads; left out, torch's choice.")
 
@@ -67,15 +69,41 @@ class RunSpec(Spec):
         """The grid of the network, declared or known to the task."""
         return self.network.resolve_sites(self.task.sites)
 
+    @property
+    def trained(self) -> TrainingSpec:
+        """How the network of a task that learns is trained."""
+        assert self.training is not None
+        return self.training
+
     def problems(self) -> list[SpecProblem]:
         """What cannot work although every field is valid by itself, with its place."""
+        return self._kinds_of_task() or self._pieces()
+
+    def _kinds_of_task(self) -> list[SpecProblem]:
+        """What a task that learns needs and a simulation has no use for."""
+        if self.task.learns:
+            found = [] if self.training else [SpecProblem((), "needs `training` (mapping)")]
+            if self.precision == "float64":
+                found.append(SpecProblem(("precision",), "`float64` is for simulations; networks learn in `float32`"))
+            return found
+        name, found = getattr(self.task, "kind", ""), []
+        if self.training is not None:
+            found.append(SpecProblem(("training",), f"the task `{name}` trains nothing; leave `training` out"))
+        if self.recording != RecordingSpec():
+            text = f"the task `{name}` says itself what it records; leave `recording` out"
+            found.append(SpecProblem(("recording",), text))
+        if self.precision not in ("float32", "float64"):
+            found.append(SpecProblem(("precision",), f"the task `{name}` runs in `float32` or `float64`"))
+        return found
+
+    def _pieces(self) -> list[SpecProblem]:
         try:
             sites = self.sites
         except ValueError as error:
             return [SpecProblem(("network", "sites"), str(error))]
         found = [SpecProblem(("network", *place), text) for place, text in self.network.problems(sites)]
         found += [SpecProblem(("task", *place), text) for place, text in self.task.problems(self.network, sites)]
-        return found or self._evaluation_problems(sites)
+        return found or (self._evaluation_problems(sites) if self.task.learns else [])
 
     def _evaluation_problems(self, sites: tuple[int, ...]) -> list[SpecProblem]:
         """Steps, votes and early stops that the network or the task cannot serve."""

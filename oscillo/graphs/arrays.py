@@ -29,13 +29,13 @@ def read_arrays(path: Path, group: str | None) -> Edges:
         ValueError: when it is no such file, or its arrays do not fit together.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             keys = set(file.files)
             is_sparse = group is None and {"format", "shape", "data"} <= keys
             matrix = sparse.csr_array(sparse.load_npz(path)) if is_sparse else None
             before = "" if group is None else f"{group}/"
             arrays = {name: file[before + name] for name in ("edges", "weights", "lengths") if before + name in keys}
-    except (BadZipFile, EOFError, KeyError, AttributeError, ValueError) as error:
+    except (BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not an .npz file of arrays: {error}") from error
     if matrix is not None:
         return _of_sparse(path, matrix)

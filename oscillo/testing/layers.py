@@ -9,13 +9,13 @@ from torch import Tensor
 
 from oscillo.couplings import ConvolutionCouplingSpec, GraphCouplingSpec
 from oscillo.frequencies import NoFrequencySpec, SharedFrequencySpec
-from oscillo.integrators import IntegratorSpec
+from oscillo.integrators import Integrator, IntegratorSpec
 from oscillo.layout import State, StateShape
 from oscillo.manifolds import SphereSpec
 from oscillo.network import LayerSpec
 from oscillo.network.blocks import BlockSpec
 from oscillo.network.readouts import ReadoutSpec
-from oscillo.oscillators import Evaluation, Extras, Inertia, Oscillators
+from oscillo.oscillators import Extras, Inertia, Oscillators
 from oscillo.testing.modules import (
     SAMPLES,
     built,
@@ -32,50 +32,66 @@ from oscillo.testing.modules import (
 
 def check_integrator(spec: IntegratorSpec, shape: StateShape, tolerance: float) -> None:
     """A step ends on the manifold, and a step size per sample does what the same number does for all."""
-    name = name_of(spec)
-    for oscillators in _populations(shape, spec):
-        integrator = _check_steps(name, spec, oscillators, tolerance)
+    name, populations = name_of(spec), _populations(shape, spec)
+    factors = (0.1 * torch.arange(1, SAMPLES + 1, dtype=torch.float64)).reshape(-1, *(1,) * (len(shape.sites) + 2))
+
+    def moved(module: Any, factors: Tensor, *inputs: Tensor) -> Tensor:
+        return _moved(_stepped(name, populations[0], module, module.step_size * factors, *inputs))
+
+    integrator = check_module(name, spec.build, moved, (factors, *_inputs(populations[0])), tolerance)
+    for oscillators in populations:
+        _check_step(name, oscillators, integrator, factors, tolerance)
     require(integrator.steps == spec.steps, f"{name}: takes {integrator.steps} steps, and {spec.steps} are declared")
     size = integrator.step_size
     require(close(size, torch.full_like(size, spec.step_size), 1e-6), f"{name}: the step size is not the declared one")
     require(size.requires_grad == spec.learn_step_size, f"{name}: `learn_step_size` does not decide what is trained")
 
 
-def _check_steps(name: str, spec: IntegratorSpec, oscillators: Oscillators, tolerance: float) -> Any:
-    """Steps of some oscillators; gives the integrator."""
-    shape, manifold = oscillators.shape, oscillators.manifold
-    factors = (0.1 * torch.arange(1, SAMPLES + 1, dtype=torch.float64)).reshape(-1, *(1,) * (len(shape.sites) + 2))
-    inputs = [points(shape), numbers(shape, 3)]
-    if oscillators.inertia is not None:
-        inputs.append(numbers(shape, 4))
-    if oscillators.diffusion is not None:
-        inputs.append(numbers(shape, 5))
-
-    def step(module: Any, dt: Tensor, x: Tensor, stimulus: Tensor, *more: Tensor) -> State:
-        rhs, rest = oscillators.to(x.dtype), list(more)
-        state = {"x": x} if rhs.inertia is None else {"x": x, "v": manifold.transport(x, rest.pop(0))}
-        state = module.begin(state)
-        start: Evaluation = rhs.evaluate(state, stimulus)
-        after = module(rhs, state, stimulus, 0 * dt, dt, start, *rest)
-        require(after.keys() == state.keys(), f"{name}: a step takes {set(state)} and gives {set(after)}")
-        for key, value in after.items():
-            shaped(f"{name}: {key}", value, state[key].shape)
-        return after
-
-    def moved(module: Any, factors: Tensor, *inputs: Tensor) -> Tensor:
-        after = step(module, module.step_size * factors, *inputs)
-        return torch.cat([after[key] for key in ("x", "v") if key in after], dim=-2)
-
-    integrator = check_module(name, spec.build, moved, (factors, *inputs), tolerance)
-    after = step(integrator, integrator.step_size.detach() * factors, *inputs)
+@torch.no_grad()
+def _check_step(name: str, oscillators: Oscillators, integrator: Integrator, factors: Tensor, tolerance: float) -> None:
+    """A step of some oscillators ends on the manifold, with step sizes and samples each for itself."""
+    inputs, manifold, dt = _inputs(oscillators), oscillators.manifold, integrator.step_size * factors
+    after = _stepped(name, oscillators, integrator, dt, *inputs)
     require(float(manifold.drift(after["x"]).max()) < 1e-12, f"{name}: a step leaves the manifold")
     if "v" in after:
         tangent = manifold.transport(after["x"], after["v"])
         require(close(tangent, after["v"], 1e-12), f"{name}: a step ends with a velocity that is not tangent")
-    same = moved(integrator, torch.full_like(factors, 0.2), *inputs)
-    for_all = moved(integrator, torch.tensor(0.2, dtype=factors.dtype), *inputs)
-    require(close(same, for_all, tolerance), f"{name}: a step size per sample differs from one for all")
-    return integrator
+    for sample in range(SAMPLES):
+        one = slice(sample, sample + 1)
+        alone = _stepped(name, oscillators, integrator, dt[one], *(tensor[one] for tensor in inputs))
+        require(
+            close(_moved(alone), _moved(after)[one], tolerance), f"{name}: a sample depends on the samples beside it"
+        )
+    same = _stepped(name, oscillators, integrator, dt[1:2].expand_as(dt), *inputs)
+    for_all = _stepped(name, oscillators, integrator, dt[1].reshape(()), *inputs)
+    agree = close(_moved(same), _moved(for_all), tolerance)
+    require(agree, f"{name}: a step size per sample differs from one for all")
+
+
+def _inputs(oscillators: Oscillators) -> list[Tensor]:
+    """x and stimulus; velocities where there is inertia, and the numbers of the noise where there is noise."""
+    keys = (3, *((4,) if oscillators.inertia is not None else ()), *((5,) if oscillators.diffusion is not None else ()))
+    return [points(oscillators.shape), *(numbers(oscillators.shape, key) for key in keys)]
+
+
+def _stepped(name: str, oscillators: Oscillators, integrator: Integrator, dt: Tensor, *inputs: Tensor) -> State:
+    """State after a step; the oscillators take the type of the inputs."""
+    x, stimulus, *rest = inputs
+    oscillators.to(x.dtype)
+    state = {"x": x}
+    if oscillators.inertia is not None:
+        state["v"] = oscillators.manifold.transport(x, rest.pop(0))
+    state = integrator.begin(state)
+    after = integrator(oscillators, state, stimulus, 0 * dt, dt, oscillators.evaluate(state, stimulus), *rest)
+    require(after.keys() == state.keys(), f"{name}: a step takes {set(state)} and gives {set(after)}")
+    for key, value in after.items():
+        shaped(f"{name}: {key}", value, state[key].shape)
+    return after
+
+
+def _moved(state: State) -> Tensor:
+    """What of a state moves, as one tensor."""
+    return torch.cat([state[key] for key in ("x", "v") if key in state], dim=-2)
 
 
 def check_readout(spec: ReadoutSpec, shape: StateShape, tolerance: float) -> None:
@@ -133,8 +149,8 @@ def _populations(shape: StateShape, spec: IntegratorSpec) -> list[Oscillators]:
     heavy = lambda: Inertia(torch.tensor(2.0), torch.tensor(0.5))  # noqa: E731
     noise = torch.tensor(0.3)
     tried = [
-        (turning, Extras()), (still, Extras()), (turning, Extras(inertia=heavy())),
-        (turning, Extras(diffusion=noise)), (turning, Extras(diffusion=noise, inertia=heavy())),
+        (turning, Extras()), (turning, Extras(inertia=heavy())), (turning, Extras(diffusion=noise)),
+        (turning, Extras(diffusion=noise, inertia=heavy())), (still, Extras()),
     ]  # fmt: skip
     served, objections = [], []
     for frequency, extras in tried:

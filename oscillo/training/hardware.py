@@ -15,7 +15,7 @@ import torch
 
 _M_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 8 * 2**20
 
-Precision = Literal["float32", "tf32", "bfloat16"]
+Precision = Literal["float32", "float64", "tf32", "bfloat16"]
 
 
 def check_device_name(name: str) -> None:

@@ -78,6 +78,9 @@ class TaskSpec(ComponentSpec):
 
     role: ClassVar[str] = "task"
 
+    learns: ClassVar[bool] = True
+    """Whether it trains and evaluates networks; a simulation does not (`oscillo.simulation.SimulationTaskSpec`)."""
+
     @property
     def sites(self) -> tuple[int, ...] | None:
         """Grid of the task's data, where the task knows it."""

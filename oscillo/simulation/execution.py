@@ -1,0 +1,104 @@
+"""What a run of a simulation does, from wherever it stands to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from rich.table import Table
+from torch import Tensor
+
+from oscillo.recording import MetricsLog, RunDirectory, TrajectoryStore, open_run
+from oscillo.runspec import RunSpec
+from oscillo.simulation.recording import member_columns
+from oscillo.simulation.simulation import Simulation
+from oscillo.simulation.task import SimulationTaskSpec
+from oscillo.training import Checkpoints
+from oscillo.training.hardware import choose_device, return_freed_memory
+from oscillo.training.progress import console, progress, report
+
+_MOST_ROWS = 24
+"""Members up to which the table at the end has a row for each."""
+
+
+def prepare(spec: RunSpec) -> Simulation:
+    """The simulation that a spec declares, on its device.
+
+    Raises:
+        ValueError: when a file or a former run cannot be used.
+    """
+    task = spec.task
+    assert isinstance(task, SimulationTaskSpec)
+    return_freed_memory()
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+    dtype = torch.float64 if spec.precision == "float64" else torch.float32
+    return task.simulation(spec.network, spec.sites, seed=spec.seed, device=choose_device(spec.device), dtype=dtype)
+
+
+def execute(
+    directory: RunDirectory, spec: RunSpec, simulation: Simulation, check: Callable[[], None], spec_sha256: str
+) -> None:
+    """Run the simulation to its end, and draw its figures."""
+    task = spec.task
+    assert isinstance(task, SimulationTaskSpec)
+    report(f"run {directory.path}")
+    checkpoints, steps = Checkpoints(directory.checkpoints, 2), simulation.course.steps
+    with TrajectoryStore(directory.data, {"spec_sha256": spec_sha256}) as store:
+        done = max((int(file.stem.removeprefix("step_")) for file in checkpoints.files()), default=0)
+        if done:
+            report(f"going on after {done} of {steps} steps")
+        with progress("simulating", steps, done) as show:
+            summary = simulation.run(store, checkpoints, check=check, show=show)
+    _log(directory, steps, simulation, summary)
+    _draw(directory, task)
+    _show(simulation, summary)
+
+
+def _log(directory: RunDirectory, steps: int, simulation: Simulation, summary: Mapping[str, Tensor]) -> None:
+    """The means over members as metrics, for listings."""
+    numbers = {name: float(value.double().nanmean()) for name, value in _told(simulation, summary).items()}
+    directory.metrics.unlink(missing_ok=True)
+    with MetricsLog(directory.metrics) as log:
+        log.write(steps, {name: value for name, value in numbers.items() if value == value})
+
+
+def _told(simulation: Simulation, summary: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """One number for each member: means and spreads of series, and what the integrator did."""
+    names = [f"{v.name}_{what}" for v in simulation.recording.moments for what in ("mean", "std")]
+    single = [name for name, value in summary.items() if value.ndim == 1 and name not in names]
+    kept = [name for name in single if name not in ("diverged_at", "diverged_oscillator")]
+    return {name: summary[name].cpu() for name in [*names, *kept]}
+
+
+def _draw(directory: RunDirectory, task: SimulationTaskSpec) -> None:
+    from oscillo.plotting import save_figure
+
+    for name, figure in task.figures(open_run(directory.path)).items():
+        save_figure(figure, directory.figures / f"{name}.png")
+
+
+def _show(simulation: Simulation, summary: Mapping[str, Tensor]) -> None:
+    told = _told(simulation, summary)
+    columns = member_columns(simulation.members, simulation.recording.names)
+    samples = len(simulation.members)
+    single = samples == 1
+    varying = {} if single else {name: values for name, values in columns.items() if len(set(values.tolist())) > 1}
+    names = [name for name, value in told.items() if name in ("steps", "evaluations") or bool((value != 0).any())]
+    table = Table(title="results" if samples <= _MOST_ROWS else f"results, mean over {samples} members", title_justify="left")
+    rows = range(samples) if samples <= _MOST_ROWS else ()
+    for name in [*(varying if rows else ()), *names]:
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        table.add_row(*(f"{values[row]:.4g}" for values in varying.values()), *(f"{float(told[name][row]):.4g}" for name in names))
+    if not rows:
+        table.add_row(*(f"{float(told[name].double().nanmean()):.4g}" for name in names))
+    console().print(table)
+    lost = summary["diverged_at"].isfinite().nonzero().flatten().tolist()
+    if lost:
+        first = min(lost, key=lambda sample: float(summary["diverged_at"][sample]))
+        t, oscillator = float(summary["diverged_at"][first]), int(summary["diverged_oscillator"][first])
+        report(
+            f"{len(lost)} of {samples} trajectories diverged, the first, sample {first}, before t = {t:g} at oscillator "
+            f"{oscillator}; `diverged_at` in the summary has the times"
+        )

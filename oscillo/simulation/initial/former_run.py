@@ -1,0 +1,66 @@
+"""Initial states from where another run ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from oscillo.draws import Draws
+from oscillo.layout import State
+from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
+from oscillo.recording import RunDirectory, RunDirectoryError
+from oscillo.simulation.initial.base import InitialSpec, axes
+from oscillo.spec import register
+from oscillo.training import Checkpoints
+from oscillo.training.checkpoints import CheckpointError
+
+
+@register
+class FormerRunInitialSpec(InitialSpec):
+    """The last state of a former simulation, velocities included: to go on with other parameters."""
+
+    kind: Literal["run"] = "run"
+    path: str = Field(description="Folder of the run, relative to the working directory.")
+    sample: int | None = Field(
+        default=None, ge=0,
+        description="The sample of it that all start from; left out, each from the sample of its own number.",
+    )  # fmt: skip
+
+    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
+        """A run that has got anywhere, with states of this shape."""
+        shape = layer.shape(sites)
+        try:
+            x = self._read()["x"]
+        except ValueError as error:
+            return [str(error)]
+        wanted = (*shape.sites, shape.components, shape.oscillators)
+        if tuple(x.shape[1:]) != wanted:
+            return [f"the states of {self.path} are {list(x.shape[1:])}, and those of this layer {list(wanted)}"]
+        if self.sample is not None and self.sample >= len(x):
+            return [f"{self.path} has {len(x)} samples, numbered from 0, and no sample {self.sample}"]
+        return []
+
+    def states(self, layer: OscillatorLayer, draws: Draws) -> State:
+        """The last states, as many as there are samples."""
+        state, samples = self._read(), len(draws.index)
+        count = len(state["x"])
+        if self.sample is None and count not in (1, samples):
+            raise ValueError(f"{self.path} has {count} samples, and there are {samples}; choose one by `sample`")
+        chosen = torch.full((samples,), self.sample or 0) if self.sample is not None or count == 1 else torch.arange(samples)
+        found = {"x": state["x"][chosen].double().reshape(samples, *axes(layer))}
+        if "v" in state and layer.oscillators.inertia is not None:
+            found["v"] = state["v"][chosen].double().reshape(samples, *axes(layer))
+        return found
+
+    def _read(self) -> State:
+        try:
+            run = RunDirectory.open(Path(self.path))
+            saved = Checkpoints(run.checkpoints, keep=1).load(torch.device("cpu"))
+        except (RunDirectoryError, CheckpointError) as error:
+            raise ValueError(str(error)) from error
+        if saved is None or "state" not in saved:
+            raise ValueError(f"{self.path} has no state to start from: it is no simulation, or was stopped before its first")
+        return saved["state"]

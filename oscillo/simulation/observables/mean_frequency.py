@@ -1,0 +1,81 @@
+"""Mean frequency: how fast each oscillator has turned, on average over the run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from oscillo.measures import MeanFrequency, Running, mean_frequency
+from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
+from oscillo.simulation.observables.base import Moment, ObservableSpec, Summary, Variable, counted, no_phase, uncounted
+from oscillo.spec import register
+
+
+@register
+class MeanFrequencySpec(ObservableSpec):
+    """Angle turned through after the transient, over the time it took, in radians per unit of time."""
+
+    kind: Literal["mean_frequency"] = "mean_frequency"
+
+    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
+        """Only what has a phase turns."""
+        return no_phase(layer, "mean_frequency")
+
+    def build(self, layer: OscillatorLayer, interval: float) -> Summary:
+        """By counted turns on the circle, else by the angles between observations."""
+        return ByTurns(layer, interval) if layer.oscillators.manifold.winds else ByAngles(layer, interval)
+
+
+def _variable(layer: OscillatorLayer) -> tuple[Variable, ...]:
+    shape = layer.shape
+    sites = {0: (), 2: ("y", "x")}.get(len(shape.sites), tuple(f"site{axis}" for axis in range(len(shape.sites))))
+    text = "angle turned through after the transient, over its time"
+    sizes = (*shape.sites, shape.oscillators)
+    return (Variable("mean_frequency", "mean frequency", (*sites, "oscillator"), sizes, "rad/time", text),)
+
+
+class ByTurns(Summary):
+    """From the angle and its whole turns at the first and the last observation: exact over any length."""
+
+    def __init__(self, layer: OscillatorLayer, interval: float) -> None:
+        self.variables, self.interval = _variable(layer), interval
+
+    def start(self, moment: Moment) -> Running:
+        """Where it begins."""
+        x, turns = moment.state["x"], moment.state["winding"]
+        count = torch.full((len(x),), -1, dtype=torch.int64, device=x.device)
+        return {"count": count, "x0": x, "turns0": turns, "x1": x, "turns1": turns}
+
+    def update(self, running: Running, moment: Moment) -> Running:
+        """Where it stands."""
+        return running | {
+            "count": running["count"] + 1, "x1": moment.state["x"], "turns1": moment.state["winding"],
+        }  # fmt: skip
+
+    def result(self, running: Running) -> dict[str, Tensor]:
+        """The frequencies; NaN with less than two observations."""
+        angles, turns = (running["x0"], running["x1"]), (running["turns0"], running["turns1"])
+        duration = (running["count"].double() * self.interval).reshape(-1, *(1,) * (angles[0].ndim - 1))
+        found = mean_frequency(angles, turns, duration)
+        return {"mean_frequency": torch.where(duration > 0, found, torch.nan).squeeze(-2)}
+
+
+class ByAngles(Summary):
+    """From the angles between observations, for states that count no turns: right below half a turn each."""
+
+    def __init__(self, layer: OscillatorLayer, interval: float) -> None:
+        self.variables, self.accumulator = _variable(layer), MeanFrequency(interval)
+
+    def start(self, moment: Moment) -> Running:
+        """Nothing turned yet."""
+        return counted(self.accumulator.start(moment.seen), len(moment.seen))
+
+    def update(self, running: Running, moment: Moment) -> Running:
+        """With the angle since the observation before."""
+        return counted(self.accumulator.update(uncounted(running), moment.seen), len(moment.seen))
+
+    def result(self, running: Running) -> dict[str, Tensor]:
+        """The frequencies."""
+        return {"mean_frequency": self.accumulator.result(uncounted(running))["frequency"]}

@@ -1,0 +1,47 @@
+"""What a simulation task is: it integrates a network, and neither trains nor evaluates it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+import torch
+
+from oscillo.network import NetworkSpec
+from oscillo.simulation.simulation import Simulation
+from oscillo.training import TaskSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class SimulationTaskSpec(TaskSpec):
+    """Integrates a network and records what it does."""
+
+    learns: ClassVar[bool] = False
+
+    @property
+    def training_samples(self) -> int:
+        """None: nothing is trained."""
+        return 0
+
+    def simulation(
+        self, network: NetworkSpec, sites: tuple[int, ...], *, seed: int, device: torch.device, dtype: torch.dtype
+    ) -> Simulation:
+        """The simulation, ready to run.
+
+        Raises:
+            ValueError: when a file or a former run cannot be used.
+        """
+        raise NotImplementedError
+
+    def figures(self, run: Any) -> dict[str, Figure]:
+        """Figures of a run (`oscillo.open_run`), by name."""
+        return {}
+
+    def build(self, network: NetworkSpec, seed: int) -> NoReturn:
+        """A simulation has no model, data or loss.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(f"the task {getattr(self, 'kind', '')!r} simulates: it has no data to learn from")
