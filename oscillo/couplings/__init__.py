@@ -10,11 +10,15 @@ from oscillo.couplings.graph import GraphCoupling, GraphCouplingSpec
 from oscillo.couplings.linear import LinearCoupling, LinearCouplingSpec
 from oscillo.couplings.mean_field import MeanFieldCoupling, MeanFieldCouplingSpec
 from oscillo.couplings.multi_head import PositionBlocks
+from oscillo.couplings.ring import RingCoupling, RingCouplingSpec
+from oscillo.couplings.self_coupling import SelfCoupling, SelfCouplingSpec
 from oscillo.couplings.sum import SumCoupling, SumCouplingSpec
+from oscillo.couplings.triadic import TriadicCoupling, TriadicCouplingSpec
 
 __all__ = [
     "Attention", "AttentionCouplingSpec", "Convolution", "ConvolutionCouplingSpec", "Coupling", "CouplingSpec",
     "DelaySpec", "DenseCoupling", "DenseCouplingSpec", "EnergyAttention", "EnergyAttentionCouplingSpec",
     "GraphCoupling", "GraphCouplingSpec", "LinearCoupling", "LinearCouplingSpec", "MeanFieldCoupling",
-    "MeanFieldCouplingSpec", "Past", "PositionBlocks", "SumCoupling", "SumCouplingSpec",
+    "MeanFieldCouplingSpec", "Past", "PositionBlocks", "RingCoupling", "RingCouplingSpec", "SelfCoupling",
+    "SelfCouplingSpec", "SumCoupling", "SumCouplingSpec", "TriadicCoupling", "TriadicCouplingSpec",
 ]  # fmt: skip

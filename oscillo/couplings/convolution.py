@@ -6,12 +6,19 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from oscillo.couplings.base import Coupling, CouplingSpec
 from oscillo.layout import StateShape, join
-from oscillo.spec import register
+from oscillo.spec import Spec, register
+
+
+class Gaussian(Spec):
+    """One bell of a kernel; its values in the kernel's window add up to its weight."""
+
+    width: float = Field(gt=0, allow_inf_nan=False, description="Standard deviation, in sites.")
+    weight: float = Field(default=1.0, allow_inf_nan=False, description="What its values add up to; negative to repel.")
 
 
 @register
@@ -21,7 +28,19 @@ class ConvolutionCouplingSpec(CouplingSpec):
     kind: Literal["convolution"] = "convolution"
     kernel_size: int = Field(default=3, ge=1, description="Width of the square kernel in sites; odd.")
     boundary: Literal["zero", "circular"] = Field(default="zero", description="What lies beyond the edge of the grid.")
-    bias: bool = Field(default=True, description="Whether a constant is added to the field.")
+    bias: bool | None = Field(
+        default=None, description="Whether a constant is added to the field; left out, with free weights it is."
+    )
+    profile: list[Gaussian] | None = Field(
+        default=None, min_length=1,
+        description="The kernel as a sum of Gaussians of the distance in sites, in place of free weights; it joins "
+        "oscillators of one number, by the component matrix `matrix`.",
+    )
+    matrix: list[list[float]] | None = Field(
+        default=None,
+        description="Component matrix M of a kernel with `profile`, row by row; left out, the identity.",
+    )
+    learn: bool = Field(default=True, description="Whether the kernel is trained.")
     symmetric: bool = Field(default=False, description="Whether J_ij = J_ji^T is enforced, so that there is an energy.")
 
     @field_validator("kernel_size")
@@ -31,17 +50,40 @@ class ConvolutionCouplingSpec(CouplingSpec):
             raise ValueError(f"a kernel has an odd size, so that it has a centre; {size} is even")
         return size
 
+    @model_validator(mode="after")
+    def _what_a_profile_takes(self) -> ConvolutionCouplingSpec:
+        if self.profile is None and self.matrix is not None:
+            raise ValueError("`matrix` belongs to a kernel with `profile`; free weights are a matrix for each offset")
+        return self
+
     def problems(self, shape: StateShape) -> list[str]:
         """A convolution needs a grid, and a circular one needs room for the kernel."""
         if len(shape.sites) != 2:
             return [f"a convolution needs a grid of two axes (y, x), and the sites are {list(shape.sites)}"]
+        size = shape.components
+        if self.matrix is not None and {len(self.matrix), *map(len, self.matrix)} != {size}:
+            return [f"the component matrix has to be {size} x {size}, for vectors of {size} components"]
         if self.boundary == "circular" and min(shape.sites) < self.kernel_size // 2:
             return [f"a circular kernel of size {self.kernel_size} wraps around a grid of {list(shape.sites)} twice"]
         return []
 
     def build(self, shape: StateShape) -> Convolution:
-        """A convolution with PyTorch's default initial weights."""
+        """A convolution with the declared kernel, or with PyTorch's default initial weights."""
         return Convolution(shape, self)
+
+    def kernel(self, shape: StateShape) -> Tensor | None:
+        """The kernel of a profile, [channel, channel of the neighbour, y, x]; None for free weights."""
+        if self.profile is None:
+            return None
+        reach = torch.arange(self.kernel_size, dtype=torch.float64) - self.kernel_size // 2
+        square = reach[:, None].square() + reach.square()
+        window = torch.zeros_like(square)
+        for gaussian in self.profile:
+            bell = torch.exp(-square / (2 * gaussian.width**2))
+            window = window + gaussian.weight * bell / bell.sum()
+        m = torch.eye(shape.components) if self.matrix is None else torch.tensor(self.matrix)
+        channels = torch.kron(m.double(), torch.eye(shape.oscillators, dtype=torch.float64))
+        return channels[:, :, None, None] * window
 
 
 class Convolution(Coupling):
@@ -54,8 +96,18 @@ class Convolution(Coupling):
         super().__init__()
         self.shape, self.boundary, self.symmetric = shape, spec.boundary, spec.symmetric
         self.padding = spec.kernel_size // 2
-        kernel = nn.Conv2d(shape.channels, shape.channels, spec.kernel_size, bias=spec.bias)
+        given = spec.kernel(shape)
+        bias = given is None if spec.bias is None else spec.bias
+        kernel = nn.Conv2d(shape.channels, shape.channels, spec.kernel_size, bias=bias)
         self.weight, self.bias = kernel.weight, kernel.bias
+        if given is not None:
+            self.weight = nn.Parameter(given.to(torch.get_default_dtype()))
+            self.symmetric = self.symmetric or (not spec.learn and torch.equal(given, given.transpose(0, 1).flip(-2, -1)))
+            if self.bias is not None:
+                nn.init.zeros_(self.bias)
+        if not spec.learn:
+            kernel.requires_grad_(False)
+            self.weight.requires_grad_(False)
 
     def kernel(self) -> Tensor:
         """The kernel that acts, [channel, channel of the neighbour, y, x]."""

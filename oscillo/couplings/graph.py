@@ -54,7 +54,7 @@ class GraphCoupling(LinearCoupling):
     """
 
     compilable = False
-    stackable = frozenset({"strength", "matrix"})
+    stackable = frozenset({"strength", "matrix", "offset"})
     rows: Tensor
     columns: Tensor
     rows_back: Tensor

@@ -13,7 +13,7 @@ from oscillo.layout import StateShape
 
 
 class LinearCouplingSpec(CouplingSpec):
-    """y_i = K sum_j W_ij M x_j, or in diffusive form y_i = K sum_j W_ij (M x_j - x_i)."""
+    """y_i = K (sum_j W_ij M x_j + offset), or in diffusive form y_i = K (sum_j W_ij (M x_j - x_i) + offset)."""
 
     strength: float = Field(
         default=1.0, allow_inf_nan=False, description="Coupling strength K, in units of inverse time."
@@ -28,6 +28,11 @@ class LinearCouplingSpec(CouplingSpec):
         default=None,
         description="M row by row, in place of `rotation`; left out, the identity. Winfree's model: "
         "[[0, 0], [0, 1]] for sensitivity cos and influence sin.",
+    )
+    offset: list[float] | None = Field(
+        default=None,
+        description="Vector that is added to what is felt before K multiplies it. Winfree's model with sensitivity -sin "
+        "and influence 1 + cos: matrix [[1, 0], [0, 0]] and offset [1, 0].",
     )
     form: Literal["additive", "diffusive"] = Field(
         default="additive",
@@ -53,6 +58,8 @@ class LinearCouplingSpec(CouplingSpec):
         size = shape.components
         if self.rotation is not None and size % 2:
             return [f"`rotation` turns planes of two components, and the vectors have {size}"]
+        if self.offset is not None and len(self.offset) != size:
+            return [f"`offset` has {len(self.offset)} components, and the vectors {size}"]
         if self.matrix is not None and {len(self.matrix), *map(len, self.matrix)} != {size}:
             rows = " x ".join(map(str, {len(self.matrix): 0, **dict.fromkeys(map(len, self.matrix))}))
             return [f"the component matrix is {rows}, and vectors of {size} components take {size} x {size}"]
@@ -72,13 +79,14 @@ class LinearCouplingSpec(CouplingSpec):
 class LinearCoupling(Coupling):
     """y = K (W M x), less K (sum_j W_ij) x_i in diffusive form. A kind says what W x is, in `gather`."""
 
-    stackable = frozenset({"strength", "matrix", "weights"})
+    stackable = frozenset({"strength", "matrix", "offset", "weights"})
 
     def __init__(self, spec: LinearCouplingSpec, shape: StateShape) -> None:
         super().__init__()
         self.strength = nn.Parameter(torch.tensor(spec.strength), requires_grad=spec.learn_strength)
         m = spec.component_matrix(shape)
         self.matrix = None if m is None else nn.Parameter(m, requires_grad=False)
+        self.offset = None if spec.offset is None else nn.Parameter(torch.tensor(spec.offset)[:, None], requires_grad=False)
         self.diffusive = spec.form == "diffusive"
 
     def gather(self, neighbours: Tensor) -> Tensor:
@@ -110,4 +118,10 @@ class LinearCoupling(Coupling):
         field = gathered if self.matrix is None else self.matrix @ gathered
         if self.diffusive:
             field = field - self.reach() * x
+        if self.offset is not None:
+            field = field + self.offset
         return self.strength * field
+
+    def constant(self) -> Tensor | None:
+        """K times the offset."""
+        return None if self.offset is None else self.strength * self.offset

@@ -178,7 +178,11 @@ class Simulation:
 
     def _stimulus(self, layer: OscillatorLayer, samples: int) -> Tensor | None:
         if self._features is None:
-            return None
+            if layer.stimulus.needs_input:
+                return None
+            seen = layer.seen
+            nothing = torch.zeros((), device=self.device, dtype=self.dtype)
+            return layer.stimulus_of(nothing.expand(samples, *seen.sites, seen.channels))
         return layer.stimulus_of(self._features.expand(samples, *self._features.shape[1:]))
 
     @torch.no_grad()

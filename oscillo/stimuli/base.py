@@ -29,6 +29,8 @@ class Stimulus(nn.Module):
 
     drive: Drive | None = None
     """What changes with time, besides."""
+    needs_input = True
+    """Whether there is no stimulus where nothing arrives."""
 
     def forward(self, arriving: Tensor) -> Tensor | None:
         """Stimulus of the shape of what arrives, [sample, *sites, component, oscillator]; None for zero."""
