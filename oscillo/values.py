@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -20,6 +22,8 @@ def read_values(values: Values, oscillators: int) -> Tensor:
         ValueError: when a file is not there, holds something else, or the count is not that of the oscillators.
     """
     if isinstance(values, int | float):
+        if not isfinite(values):
+            raise ValueError(f"{values} is not finite")
         return torch.tensor(float(values), dtype=torch.float64)
     numbers = _read_file(values) if isinstance(values, str) else np.asarray(values, dtype=np.float64)
     what = values if isinstance(values, str) else "the list"
@@ -30,7 +34,9 @@ def read_values(values: Values, oscillators: int) -> Tensor:
     return torch.from_numpy(numbers.reshape(-1).astype(np.float64))
 
 
-def value_problems(values: Values, oscillators: int, *, least: float | None = None, above: float | None = None) -> list[str]:
+def value_problems(
+    values: Values, oscillators: int, *, least: float | None = None, above: float | None = None
+) -> list[str]:
     """Reasons why the numbers cannot be had or are out of bounds, in words.
 
     Args:
@@ -61,19 +67,27 @@ def read_array(source: str) -> np.ndarray:
     file = Path(f"{path}.npz" if name else source)
     if not file.is_file():
         raise ValueError(f"there is no file {file} (from {Path.cwd()})")
-    if name:
-        with np.load(file) as arrays:
-            if name not in arrays:
-                raise ValueError(f"{file} has no array {name!r}; it has {', '.join(arrays)}")
-            return arrays[name]
-    if file.suffix == ".npy":
-        return np.load(file)
-    if file.suffix == ".npz":
+    if file.suffix == ".npz" and not name:
         raise ValueError(f"{file} holds several arrays: name one, as in {file}:name")
     try:
+        if name:
+            return _named(file, name)
+        if file.suffix == ".npy":
+            return np.load(file)
         return np.loadtxt(file, delimiter="," if file.suffix == ".csv" else None)
-    except ValueError as error:
+    except (OSError, EOFError, BadZipFile, ValueError) as error:
         raise ValueError(f"{file}: {error}") from None
+
+
+def _named(file: Path, name: str) -> np.ndarray:
+    """The array of that name."""
+    arrays = np.load(file)
+    if not isinstance(arrays, np.lib.npyio.NpzFile):
+        raise ValueError("holds one array without a name, as a file `.npy` does")
+    with arrays:
+        if name not in arrays:
+            raise ValueError(f"no array {name!r}; there is {', '.join(arrays)}")
+        return arrays[name]
 
 
 def _read_file(source: str) -> np.ndarray:

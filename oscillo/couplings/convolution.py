@@ -6,10 +6,11 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 from torch import Tensor, nn
 
 from oscillo.couplings.base import Coupling, CouplingSpec
+from oscillo.couplings.linear import matrix_problems
 from oscillo.layout import StateShape, join
 from oscillo.spec import Spec, register
 
@@ -36,7 +37,7 @@ class ConvolutionCouplingSpec(CouplingSpec):
         description="The kernel as a sum of Gaussians of the distance in sites, in place of free weights; it joins "
         "oscillators of one number, by the component matrix `matrix`.",
     )
-    matrix: list[list[float]] | None = Field(
+    matrix: list[list[FiniteFloat]] | None = Field(
         default=None,
         description="Component matrix M of a kernel with `profile`, row by row; left out, the identity.",
     )
@@ -60,9 +61,8 @@ class ConvolutionCouplingSpec(CouplingSpec):
         """A convolution needs a grid, and a circular one needs room for the kernel."""
         if len(shape.sites) != 2:
             return [f"a convolution needs a grid of two axes (y, x), and the sites are {list(shape.sites)}"]
-        size = shape.components
-        if self.matrix is not None and {len(self.matrix), *map(len, self.matrix)} != {size}:
-            return [f"the component matrix has to be {size} x {size}, for vectors of {size} components"]
+        if self.matrix is not None and (found := matrix_problems(self.matrix, shape.components)):
+            return found
         if self.boundary == "circular" and min(shape.sites) < self.kernel_size // 2:
             return [f"a circular kernel of size {self.kernel_size} wraps around a grid of {list(shape.sites)} twice"]
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 from torch import Tensor, nn
 
 from oscillo.couplings.base import Coupling, CouplingSpec
@@ -24,12 +24,12 @@ class LinearCouplingSpec(CouplingSpec):
         description="Angle, in radians, that M turns the neighbours' vectors by in each plane of two components; "
         "-alpha for the phase lag alpha of Sakaguchi and Kuramoto.",
     )  # fmt: skip
-    matrix: list[list[float]] | None = Field(
+    matrix: list[list[FiniteFloat]] | None = Field(
         default=None,
         description="M row by row, in place of `rotation`; left out, the identity. Winfree's model: "
         "[[0, 0], [0, 1]] for sensitivity cos and influence sin.",
     )
-    offset: list[float] | None = Field(
+    offset: list[FiniteFloat] | None = Field(
         default=None,
         description="Vector that is added to what is felt before K multiplies it. Winfree's model with sensitivity -sin "
         "and influence 1 + cos: matrix [[1, 0], [0, 0]] and offset [1, 0].",
@@ -39,13 +39,6 @@ class LinearCouplingSpec(CouplingSpec):
         description="`diffusive` also takes off what an oscillator is itself, as in coupled Stuart-Landau oscillators; "
         "for unit vectors both forms move alike.",
     )
-
-    @field_validator("matrix")
-    @classmethod
-    def _finite(cls, rows: list[list[float]] | None) -> list[list[float]] | None:
-        if rows is not None and not all(number * 0 == 0 for row in rows for number in row):
-            raise ValueError("the component matrix has a number that is not finite")
-        return rows
 
     @model_validator(mode="after")
     def _one_matrix(self) -> LinearCouplingSpec:
@@ -60,10 +53,7 @@ class LinearCouplingSpec(CouplingSpec):
             return [f"`rotation` turns planes of two components, and the vectors have {size}"]
         if self.offset is not None and len(self.offset) != size:
             return [f"`offset` has {len(self.offset)} components, and the vectors {size}"]
-        if self.matrix is not None and {len(self.matrix), *map(len, self.matrix)} != {size}:
-            rows = " x ".join(map(str, {len(self.matrix): 0, **dict.fromkeys(map(len, self.matrix))}))
-            return [f"the component matrix is {rows}, and vectors of {size} components take {size} x {size}"]
-        return []
+        return [] if self.matrix is None else matrix_problems(self.matrix, size)
 
     def component_matrix(self, shape: StateShape) -> Tensor | None:
         """M, [component, component of the neighbour]; None for the identity."""
@@ -74,6 +64,17 @@ class LinearCouplingSpec(CouplingSpec):
         angle = torch.tensor(self.rotation, dtype=torch.float64)
         plane = torch.stack((torch.stack((angle.cos(), -angle.sin())), torch.stack((angle.sin(), angle.cos()))))
         return torch.block_diag(*[plane] * (shape.components // 2)).to(torch.get_default_dtype())
+
+
+def matrix_problems(rows: list[list[float]], size: int) -> list[str]:
+    """Reasons why a component matrix does not fit vectors of `size` components, in words."""
+    widths = sorted({len(row) for row in rows})
+    if len(widths) > 1:
+        return [f"the component matrix has rows of {' and '.join(map(str, widths))} numbers, and takes {size} x {size}"]
+    shape = f"{len(rows)} x {widths[0] if widths else 0}"
+    if shape == f"{size} x {size}":
+        return []
+    return [f"the component matrix is {shape}, and vectors of {size} components take {size} x {size}"]
 
 
 class LinearCoupling(Coupling):

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from oscillo.network import NetworkSpec
 from oscillo.network.layer import Layer
+from oscillo.network.readouts import StateReadoutSpec
 from oscillo.spec import Spec
 from oscillo.stacking import NotStackable, Stack
 
@@ -149,10 +150,11 @@ def _put(content: Any, path: Sequence[str], value: float, key: str) -> None:
 
 
 def build(network: NetworkSpec, sites: tuple[int, ...], seed: int) -> Layer:
-    """The network's layer with numbers drawn by a seed."""
+    """The network's layer with numbers drawn by a seed; nothing is read out of a simulation."""
+    plain = network.layers[0].model_copy(update={"readout": StateReadoutSpec()})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return network.build(sites).layers[0]
+        return plain.build(sites, None)
 
 
 def stacked_layer(layers: Iterator[Layer], axes: int) -> Layer:

@@ -101,13 +101,10 @@ class SimulationRecording:
 
     def state_record(self, state: State) -> dict[str, Tensor]:
         """What is kept of a state, by the names of its variables."""
-        names = {"x": "phase" if self.layer.oscillators.manifold.winds else "x", "winding": "winding", "v": "v"}
-        squeezed = {"phase", "winding"}
+        winds = self.layer.oscillators.manifold.winds
+        names = {"x": "phase" if winds else "state", "winding": "winding", "v": "velocity"}
         found = {new: state[old] for old, new in names.items() if old in state}
-        return {
-            name: (value.squeeze(-2) if name in squeezed or (name == "v" and "phase" in found) else value)
-            for name, value in found.items()
-        }
+        return {name: value.squeeze(-2) if winds else value for name, value in found.items()}
 
     @property
     def moments(self) -> list[Variable]:
@@ -159,9 +156,9 @@ class SimulationRecording:
             found.append((Variable("phase", "phase", *each, "rad", "angle in [-pi, pi]"), self.dtype))
             found.append((Variable("winding", "whole turns", *each, "1", "turns beside the phase"), "int32"))
         else:
-            found.append((Variable("x", "state", *full, "1", "vector of each oscillator"), self.dtype))
+            found.append((Variable("state", "state", *full, "1", "vector of each oscillator"), self.dtype))
         if self.layer.oscillators.inertia is not None:
-            found.append((Variable("v", "velocity", *full, "1/time", "dx/dt"), self.dtype))
+            found.append((Variable("velocity", "velocity", *full, "1/time", "dx/dt"), self.dtype))
         return found
 
     def _summary_arrays(self) -> list[ArrayDeclaration]:

@@ -38,6 +38,8 @@ class Course:
 
     steps: int
     transient: int
+    """Steps at the beginning that the summary leaves out."""
+    recorded_from: int
     every: int
     states_every: int | None
     """None when states are not kept."""
@@ -84,8 +86,9 @@ class Simulation:
         built = [spec.build(layer, float(self.dt) * course.every) for spec in observables]
         self.series = [one for one in built if isinstance(one, Series)]
         self.summaries = [one for one in built if isinstance(one, Summary)]
-        states = None if course.states_every is None else Times(course.transient, course.states_every, course.steps)
-        times = Times(course.transient, course.every, course.steps)
+        first = course.recorded_from
+        states = None if course.states_every is None else Times(first, course.states_every, course.steps)
+        times = Times(first, course.every, course.steps)
         self.recording = SimulationRecording(layer, built, ensemble, times, states, dtype)
         self._batches = torch.arange(len(self.members), device=device).split(batch or len(self.members))
         self._parts = [of_samples(layer, rows) for rows in self._batches]
@@ -207,7 +210,13 @@ class Simulation:
         for series in self.series:
             measured = [series.measure(moment) for moment in moments]
             found |= {name: torch.cat([one[name] for one in measured]) for name in measured[0]}
-        for variable in recording.moments:
+        pending.take(SERIES, float(t), found)
+        if step >= self.course.transient:
+            self._sum_up(progress, moments, found)
+
+    def _sum_up(self, progress: _Progress, moments: list[Moment], found: dict[str, Tensor]) -> None:
+        """Take an observation into the summaries."""
+        for variable in self.recording.moments:
             self._note(progress, variable.name, found[variable.name])
         for number, summary in enumerate(self.summaries):
             prefix = f"summary{number}."
@@ -217,7 +226,6 @@ class Simulation:
                 own = {name: value[rows] for name, value in kept.items()} if kept else summary.start(moment)
                 parts.append(summary.update(own, moment))
             progress.running |= {f"{prefix}{name}": torch.cat([p[name] for p in parts]) for name in parts[0]}
-        pending.take(SERIES, float(t), found)
 
     def _note(self, progress: _Progress, name: str, values: Tensor) -> None:
         kept = _under(progress.running, f"moments.{name}.") or self._moments.start(values)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 from torch import Tensor, nn
 
 from oscillo.layout import StateShape
@@ -22,7 +22,7 @@ class DrivenStimulusSpec(StimulusSpec):
     amplitude: Values = Field(
         default=1.0, description="How strong: a number, a list with one for each oscillator, or a file."
     )
-    direction: list[float] | None = Field(
+    direction: list[FiniteFloat] | None = Field(
         default=None,
         description="Components of the vector that acts; left out, (1, 0, ...), which pulls phases to zero.",
     )

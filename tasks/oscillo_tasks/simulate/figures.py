@@ -1,13 +1,140 @@
-"""Figures of a simulation."""
+"""Figures of a simulation: its series, what its oscillators do, and how results depend on what varies."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from oscillo.plotting import headline, new_figure, series_style, style
+from oscillo_tasks.simulate.pictures import oscillators_figure
+
+_LINES = 7
+"""Members up to which each has a line of its own."""
 
 
 def figures(run: Any) -> dict[str, Figure]:
     """All figures that the recorded numbers allow, by name."""
-    return {}
+    data, made = run.data, {}
+    if "series" in data.children:
+        made["series"] = _series_figure(data["series"].to_dataset(), run.spec["name"])
+    if "states" in data.children:
+        made["oscillators"] = oscillators_figure(data["states"].to_dataset(), run.spec["name"])
+    if "summary" in data.children:
+        summary = data["summary"].to_dataset()
+        made["parameters"] = _parameters_figure(summary, run.spec["name"])
+        made["frequencies"] = _frequencies_figure(summary, run.spec["name"])
+    return {name: figure for name, figure in made.items() if figure is not None}
+
+
+def member_labels(data: xr.Dataset) -> list[str]:
+    """What tells the samples apart, such as `strength 2`; empty texts where there is one only."""
+    varying = [name for name in _coordinates(data) if len(np.unique(data[name].values)) > 1]
+    return [", ".join(f"{name.replace('_', ' ')} {data[name].values[i]:.4g}" for name in varying) for i in range(_samples(data))]
+
+
+def _coordinates(data: xr.Dataset) -> list[str]:
+    """Names of what may vary from member to member; the seed last."""
+    found = [str(name) for name, value in data.coords.items() if value.dims == ("sample",) and name not in ("sample", "seed")]
+    return [*found, "seed"]
+
+
+def _samples(data: xr.Dataset) -> int:
+    return data.sizes["sample"]
+
+
+@style()
+def _series_figure(series: xr.Dataset, name: str) -> Figure | None:
+    """Every number along time, for every member or as a band."""
+    shown = [str(key) for key, value in series.data_vars.items() if value.dims == ("sample", "time")]
+    if not shown or series.sizes["time"] < 2:
+        return None
+    figure = new_figure(7.0, 0.9 + 2.0 * len(shown))
+    axes = np.atleast_1d(figure.subplots(len(shown), 1, sharex=True))
+    labels, many = member_labels(series), _samples(series) > _LINES
+    for one, key in zip(axes, shown, strict=True):
+        if many:
+            _draw_band(one, series[key])
+        else:
+            for i, label in enumerate(labels):
+                one.plot(series["time"], series[key].isel(sample=i), **series_style(i).line, label=label, linewidth=1.2)
+        one.set_ylabel(str(series[key].attrs.get("long_name", key)))
+        if key.startswith("order_parameter"):
+            one.set_ylim(-0.02, 1.02)
+    axes[-1].set_xlabel("time")
+    if not many and any(labels):
+        axes[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    caption = f"Median and the middle 50 % and 90 % of {_samples(series)} members." if many else ""
+    headline(figure, f"{name}: what was observed along time", caption)
+    return figure
+
+
+def _draw_band(axes: Axes, values: xr.DataArray) -> None:
+    """Median and quantiles over members."""
+    levels = np.nanquantile(values.values, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
+    color = series_style(0).color
+    axes.fill_between(values["time"], levels[0], levels[4], color=color, alpha=0.15, linewidth=0)
+    axes.fill_between(values["time"], levels[1], levels[3], color=color, alpha=0.3, linewidth=0)
+    axes.plot(values["time"], levels[2], color=color)
+
+
+@style()
+def _parameters_figure(summary: xr.Dataset, name: str) -> Figure | None:
+    """Means over time against the parameter that varies; a line for each value of a second one."""
+    varying = [key for key in _coordinates(summary) if key != "seed" and len(np.unique(summary[key].values)) > 2]
+    shown = [str(key) for key in summary.data_vars if str(key).endswith("_mean") and summary[key].dims == ("sample",)]
+    if not varying or not shown:
+        return None
+    along, *others = varying
+    figure = new_figure(6.0, 0.9 + 2.6 * len(shown))
+    axes = np.atleast_1d(figure.subplots(len(shown), 1, sharex=True))
+    lines = np.unique(summary[others[0]].values) if others else [None]
+    for one, key in zip(axes, shown, strict=True):
+        for i, value in enumerate(lines):
+            chosen = np.ones(_samples(summary), bool) if value is None else summary[others[0]].values == value
+            x, y = summary[along].values[chosen], summary[key].values[chosen]
+            places = np.unique(x)
+            means, spreads = _by_place(x, y, places, np.nanmean), _by_place(x, y, places, np.nanstd)
+            look = series_style(i)
+            label = "" if value is None else f"{others[0].replace('_', ' ')} {value:.4g}"
+            one.errorbar(places, means, spreads, **look.line, marker=look.marker, markersize=3.5, label=label, capsize=2)
+        one.set_ylabel(str(summary[key].attrs.get("long_name", key)))
+        if key.startswith("order_parameter"):
+            one.set_ylim(-0.02, 1.02)
+    axes[-1].set_xlabel(along.replace("_", " "))
+    if others:
+        axes[0].legend()
+    headline(figure, f"{name}: means over time against the {along.replace('_', ' ')}", "Bars: standard deviation over seeds.")
+    return figure
+
+
+def _by_place(x: np.ndarray, y: np.ndarray, places: np.ndarray, sum_up: Callable[[np.ndarray], float]) -> np.ndarray:
+    return np.array([sum_up(y[x == place]) for place in places])
+
+
+@style()
+def _frequencies_figure(summary: xr.Dataset, name: str) -> Figure | None:
+    """Mean frequency of every oscillator: plateaus are oscillators that have locked."""
+    if "mean_frequency" not in summary or summary["mean_frequency"].dims != ("sample", "oscillator"):
+        return None
+    values = summary["mean_frequency"]
+    shown = np.unique(np.linspace(0, _samples(summary) - 1, min(_samples(summary), 5)).round().astype(int))
+    labels = member_labels(summary)
+    figure = new_figure(7.0, 3.4)
+    axes = figure.subplots()
+    for i, sample in enumerate(shown):
+        look = series_style(i)
+        axes.plot(values.isel(sample=sample), ".", color=look.color, markersize=2.5, label=labels[sample])
+    axes.set_xlabel("oscillator")
+    axes.set_ylabel("mean frequency (rad/time)")
+    if any(labels):
+        axes.legend(markerscale=3, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    low, high = np.nanquantile(values.isel(sample=shown), [0.01, 0.99])
+    margin = 0.1 * (high - low) + 1e-9
+    axes.set_ylim(low - margin, high + margin)
+    headline(figure, f"{name}: mean frequency of every oscillator", "Oscillators on a plateau have locked to one frequency.")
+    return figure

@@ -45,7 +45,11 @@ class SimulateTaskSpec(SimulationTaskSpec):
         default=None, ge=1, description="Steps to take, in place of `duration`; left out, those of the integrator."
     )
     transient: float = Field(
-        default=0.0, ge=0, allow_inf_nan=False, description="Time at the beginning of which nothing is recorded."
+        default=0.0, ge=0, allow_inf_nan=False,
+        description="Time at the beginning of which nothing is kept, and which the summary leaves out.",
+    )  # fmt: skip
+    keep_transient: bool = Field(
+        default=False, description="Whether series and states are recorded during the transient as well."
     )
     every: int = Field(default=1, ge=1, description="Steps between observations.")
     observables: list[Component[ObservableSpec]] = Field(
@@ -97,7 +101,8 @@ class SimulateTaskSpec(SimulationTaskSpec):
         transient = _whole("transient", self.transient, dt)
         if transient >= steps:
             raise ValueError(f"`transient` of {self.transient:g} leaves nothing of the {steps * dt:g} that are simulated")
-        return Course(steps, transient, self.every, None if self.states is None else self.states.every)
+        first = 0 if self.keep_transient else transient
+        return Course(steps, transient, first, self.every, None if self.states is None else self.states.every)
 
     def simulation(
         self, network: NetworkSpec, sites: tuple[int, ...], *, seed: int, device: torch.device, dtype: torch.dtype
