@@ -100,8 +100,8 @@ class Oscillators(nn.Module):
     """A population of coupled oscillators: the right-hand side of their equation, and their energy.
 
     A state is a named tree: `x` [sample, *sites, component, oscillator]; with inertia the velocity `v` of the same
-    shape; on the circle whole turns `winding`; with delays what was shown so far (`history`). The stimulus is a vector as others see them,
-    [sample, *sites, component seen, oscillator], or None.
+    shape; on the circle whole turns `winding`; with delays what was shown so far (`history`). The stimulus is a vector
+    as others see them, [sample, *sites, component seen, oscillator], or None.
     """
 
     stackable = frozenset({"diffusion"})
@@ -109,7 +109,7 @@ class Oscillators(nn.Module):
 
     def __init__(
         self, shape: StateShape, manifold: Manifold, frequency: Frequency, coupling: Coupling,
-        extras: Extras = Extras(),  # noqa: B008 (immutable)
+        extras: Extras = Extras(),
     ) -> None:  # fmt: skip
         super().__init__()
         self.shape, self.manifold = shape, manifold
@@ -170,6 +170,13 @@ class Oscillators(nn.Module):
     def velocity(self, state: State, stimulus: Tensor | None = None, t: Tensor | float = 0.0) -> Tensor:
         """dx/dt at a state."""
         return self.evaluate(state, stimulus, t).velocity
+
+    def arranged(self, state: State) -> State:
+        """The state in the memory layout that the coupling is fastest with; axes stay as they are."""
+        if not self.coupling.node_major:
+            return state
+        nodes = lambda value: value.movedim(-1, 0).contiguous().movedim(0, -1)  # noqa: E731
+        return {name: nodes(value) if value.ndim == 3 else value for name, value in state.items()}
 
     @staticmethod
     def moved(state: State, rates: State, dt: Tensor | float) -> State:

@@ -9,15 +9,16 @@ from torch import Tensor, nn
 
 from oscillo.draws import Draws
 from oscillo.evaluation import EvaluationRecording
-from oscillo.evaluation.memory import block_bytes, free_memory, too_much
+from oscillo.evaluation.memory import block_bytes, too_much
 from oscillo.evaluation.operations import operations
 from oscillo.layout import StateShape
 from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec, Unrolling
+from oscillo.quantities import bytes_text, count_text, shape_text
 from oscillo.recording import bytes_expected
 from oscillo.runspec import RunSpec
 from oscillo.training import Task, total_steps
 from oscillo.training.evaluation_spec import EvaluationSpec
-from oscillo.training.hardware import choose_device, missing_for_compiling
+from oscillo.training.hardware import choose_device, free_memory, missing_for_compiling
 
 _PROCESS_BYTES = 450 * 2**20
 """Resident memory of a run before it trains: torch's build for CPUs, all libraries, the boards (measured)."""
@@ -93,7 +94,7 @@ class Plan:
     def to_text(self) -> str:
         """The plan for people."""
         rows = [
-            f"  {layer.name:24} state {_shape(layer.shape):28} {layer.steps:4} steps"
+            f"  {layer.name:24} state {shape_text(layer.shape):28} {layer.steps:4} steps"
             f"  {layer.parameters:>10,} parameters"
             f"  {'compiled' if layer.compiled else 'not compiled'}"
             for layer in self.layers
@@ -102,19 +103,19 @@ class Plan:
             f"{self.name} on {self.device}",
             *rows,
             f"parameters            {self.parameters:,} trained",
-            f"operations            {_count(self.step_flops)}FLOP per step and sample, forward",
+            f"operations            {count_text(self.step_flops)}FLOP per step and sample, forward",
             *(self._training_lines() if self.optimizer_steps else ["training              none"]),
             *(_evaluation_line(evaluation) for evaluation in self.evaluations),
-            f"recording             {_bytes(self.recording)} in data.zarr",
+            f"recording             {bytes_text(self.recording)} in data.zarr",
             *self.notes,
         ]
         return "\n".join(lines)
 
     def _training_lines(self) -> list[str]:
         return [
-            f"                      {_count(self.training_flops)}FLOP per optimiser step",
+            f"                      {count_text(self.training_flops)}FLOP per optimiser step",
             f"optimiser steps       {self.optimizer_steps:,}",
-            f"memory for training   {_bytes(self.memory)}, of which {_bytes(self.kept)} kept for the backward pass",
+            f"memory for training   {bytes_text(self.memory)}, of which {bytes_text(self.kept)} kept for the backward pass",
         ]
 
 
@@ -287,24 +288,5 @@ def _memory(spec: RunSpec, model: nn.Module, kept: int, working: int, device: to
 def _evaluation_line(evaluation: EvaluationPlan) -> str:
     votes = f" x {evaluation.votes:,} votes" if evaluation.votes > 1 else ""
     size = f"{evaluation.samples:,} samples{votes} x {evaluation.steps:,} steps"
-    cost = f"{_count(evaluation.flops)}FLOP at most, {_bytes(evaluation.memory)} at once"
+    cost = f"{count_text(evaluation.flops)}FLOP at most, {bytes_text(evaluation.memory)} at once"
     return f"evaluation {evaluation.name:10} {size}: {cost if evaluation.samples else 'not counted'}"
-
-
-def _shape(shape: StateShape) -> str:
-    return " x ".join(str(axis) for axis in (*shape.sites, shape.components, shape.oscillators))
-
-
-def _count(number: float) -> str:
-    for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g} {unit}"
-    return f"{number:.0f} "
-
-
-def _bytes(number: int) -> str:
-    if number >= 2**40:
-        return f"{number / 2**40:.2f} TiB"
-    if number >= 2**30:
-        return f"{number / 2**30:.2f} GiB"
-    return f"{number / 2**20:.1f} MiB" if number >= 2**20 else f"{number / 2**10:.0f} KiB"

@@ -39,6 +39,9 @@ class Coupling(nn.Module):
     compilable = True
     """Whether it is made of operations that compile."""
 
+    node_major = False
+    """Whether it is fastest when the numbers of one oscillator lie together in memory, over samples and components."""
+
     @property
     def delay_range(self) -> tuple[float, float] | None:
         """Shortest and longest delay in units of time; None where the field follows the state at once."""

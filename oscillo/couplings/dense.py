@@ -115,13 +115,15 @@ def _read_matrix(source: str | None, oscillators: int) -> Tensor | None:
     """The matrix in a file, float64; None where there is no file.
 
     Raises:
-        ValueError: when it is not there, not square, of another size, or not finite.
+        ValueError: when it is not there, not square, of another size, not of real numbers, or not finite.
     """
     if source is None:
         return None
     matrix = read_array(source)
     if matrix.shape != (oscillators, oscillators):
         raise ValueError(f"{source} is {list(matrix.shape)}, and {oscillators} oscillators take a square of that")
+    if matrix.dtype.kind not in "biuf":
+        raise ValueError(f"{source} holds {matrix.dtype}, and numbers are wanted")
     if not np.isfinite(matrix).all():
         i, j = np.argwhere(~np.isfinite(matrix))[0]
         raise ValueError(f"{source}: the number [{i}, {j}] is not finite")
@@ -140,6 +142,7 @@ class DenseCoupling(LinearCoupling):
         super().__init__(spec, shape)
         delays = spec.delays(shape.oscillators)
         self.register_buffer("delays", None if delays is None else torch.as_tensor(delays, dtype=torch.float64))
+        self.compilable = delays is None  # where what was stands in memory is told by numbers
         self.weights = nn.Parameter(weights, requires_grad=spec.learn)
         self.made_symmetric, self.empties = spec.learn and spec.symmetric, spec.learn and not spec.self_coupling
         free = (spec.learn and not spec.symmetric) or delays is not None

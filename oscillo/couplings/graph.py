@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from oscillo.couplings.delays import DelaySpec, Past
 from oscillo.couplings.linear import LinearCoupling, LinearCouplingSpec
+from oscillo.couplings.sparse_product import sparse_product, targets
 from oscillo.graphs import GraphSource, Links
 from oscillo.layout import StateShape
 from oscillo.spec import register
@@ -53,7 +53,7 @@ class GraphCoupling(LinearCoupling):
     With delays x_j is taken some time ago, and in diffusive form x_i now.
     """
 
-    compilable = False
+    node_major = True
     stackable = frozenset({"strength", "matrix", "offset"})
     rows: Tensor
     columns: Tensor
@@ -78,6 +78,7 @@ class GraphCoupling(LinearCoupling):
         self.register_buffer("back", back)
         delays = None if spec.delay is None else spec.delay.of(links.lengths)
         self.register_buffer("delays", None if delays is None else torch.as_tensor(delays, dtype=torch.float64))
+        self.compilable = delays is None  # where what was stands in memory is told by numbers
         same = torch.equal(self.rows, self.rows_back) and torch.equal(self.columns, self.columns_back)
         fixed = not spec.learn and same and delays is None
         self.declare_symmetry(
@@ -93,9 +94,8 @@ class GraphCoupling(LinearCoupling):
     def gather(self, neighbours: Tensor) -> Tensor:
         """W x, [sample, component, oscillator]."""
         columns = neighbours.flatten(0, -2).t().contiguous()
-        weights = self.weights.to(columns.dtype)
         links = (self.rows, self.columns, self.rows_back, self.columns_back, self.back)
-        field: Tensor = _SparseProduct.apply(weights, columns, *links)  # pyright: ignore[reportAssignmentType]
+        field = sparse_product(self.weights.to(columns.dtype), columns, links)
         return field.t().reshape(neighbours.shape)
 
     def reach(self) -> Tensor:
@@ -107,42 +107,10 @@ class GraphCoupling(LinearCoupling):
         if self.delays.ndim == 0:
             return self._finish(self.gather(past.at(float(self.delays))), neighbours)
         felt = past.along(self.columns.long(), self.delays) * self.weights.to(neighbours.dtype)
-        gathered = torch.zeros_like(neighbours).index_add(-1, _targets(self.rows), felt)
+        gathered = torch.zeros_like(neighbours).index_add(-1, targets(self.rows), felt)
         return self._finish(gathered, neighbours)
 
 
 def _row_pointers(rows: Tensor, count: int) -> Tensor:
     """CSR row pointers of sorted row numbers, int32 [count + 1]."""
     return torch.cat((rows.new_zeros(1), torch.bincount(rows, minlength=count).cumsum(0))).int()
-
-
-def _targets(rows: Tensor) -> Tensor:
-    """Row number of each entry, from row pointers."""
-    return torch.repeat_interleave(torch.arange(len(rows) - 1, device=rows.device), rows.diff())
-
-
-class _SparseProduct(torch.autograd.Function):
-    """W @ X for a CSR matrix, with the transpose's layout at hand for the gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor, *transpose: Tensor) -> Tensor:
-        ctx.save_for_backward(weights, x, rows, columns, *transpose)
-        return _csr(rows, columns, weights, x.shape[0]) @ x
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = gradients
-        weights, x, rows, columns, rows_back, columns_back, back = ctx.saved_tensors
-        of_x = of_weights = None
-        if ctx.needs_input_grad[1]:
-            of_x = _csr(rows_back, columns_back, weights[back], x.shape[0]) @ gradient
-        if ctx.needs_input_grad[0]:
-            of_weights = (gradient[_targets(rows)] * x[columns]).sum(1)
-        return of_weights, of_x, None, None, None, None, None
-
-
-def _csr(rows: Tensor, columns: Tensor, values: Tensor, count: int) -> Tensor:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(rows, columns, values, (count, count), check_invariants=False)

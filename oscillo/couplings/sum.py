@@ -38,6 +38,7 @@ class SumCoupling(Coupling):
         self.terms: Sequence[Coupling] = nn.ModuleList(terms)  # pyright: ignore[reportAttributeAccessIssue]
         self.symmetric = all(term.symmetric for term in terms)
         self.compilable = all(term.compilable for term in terms)
+        self.node_major = any(term.node_major for term in terms)
 
     def constant(self) -> Tensor | None:
         """The sum of the constants."""

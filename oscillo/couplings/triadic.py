@@ -41,8 +41,14 @@ class TriadicCouplingSpec(CouplingSpec, GraphSource):
     def _graph_comes_from_one_place(self) -> TriadicCouplingSpec:
         if self.simplices is None:
             GraphSource._graph_comes_from_one_place(self)  # pyright: ignore[reportCallIssue]
-        elif self.generator is not None or self.file is not None:
-            raise ValueError("triangles come from `simplices`, or from the graph of a `generator` or `file`: give one")
+        else:
+            fields = GraphSource.model_fields.items()
+            given = [key for key, info in fields if getattr(self, key) != info.get_default(call_default_factory=True)]
+            if given:
+                where = "triangles come from `simplices`, or from the graph of a `generator` or `file`"
+                raise ValueError(f"{where}: give one of them; `{given[0]}` belongs to a graph")
+        if self.normalization != "none":
+            raise ValueError("the links of the graph have no weights here to be normalised: take `per_oscillator`")
         return self
 
     def problems(self, shape: StateShape) -> list[str]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from math import prod
-from pathlib import Path
 
 import numpy as np
-import torch
 
 from oscillo.evaluation.procedure import block_samples
 from oscillo.evaluation.recording import MEASURES, EvaluationRecording
@@ -19,17 +16,6 @@ _SPARE = 0.8
 _WORKING = 34
 """A batch holds so many tensors of the size of its state at once, in a step, a draw or a readout (measured: 34 when
 steps run uncompiled, 25 compiled)."""
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that can still be taken on a device; on the CPU what the system says is available."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    described = Path("/proc/meminfo")
-    for line in described.read_text().splitlines() if described.exists() else []:
-        if line.startswith("MemAvailable:"):
-            return 1024 * int(line.split()[1])
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def state_bytes(record: EvaluationRecording) -> int:

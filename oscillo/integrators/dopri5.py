@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -35,6 +35,10 @@ _SAFETY, _SMALLEST_FACTOR, _LARGEST_FACTOR = 0.9, 0.2, 10.0
 
 _SMALLEST_BATCH = 4
 
+_HALVES, _EIGHTHS = 2, 8
+"""A batch shrinks to a half when no more than that goes on, and so forth; a compiled one, for which every size is
+compiled anew, to an eighth and only once."""
+
 
 @register
 class Dopri5Spec(IntegratorSpec):
@@ -62,7 +66,7 @@ class Dopri5(Integrator):
     """
 
     evaluates_at_start: ClassVar[bool] = False
-    compilable: ClassVar[bool] = False
+    compiles_itself: ClassVar[bool] = True
     evaluations = 0
 
     raises = True
@@ -72,13 +76,14 @@ class Dopri5(Integrator):
         super().__init__(spec)
         self.rtol, self.atol = spec.rtol, spec.atol
         self.max_step = spec.max_step or torch.inf
+        self.shrinks_to = _HALVES
 
     def begin(self, state: State) -> State:
         """With room for what the solver remembers; a step size of zero says that it has not begun.
 
-        Of each sample: the time it has `reached`, the size of its next `step`, the time `before` the last one, counters;
-        the state there (`ahead`), and what the last step is made of: where it began (`behind`), its `middle`, its `end`
-        before it was retracted, and the slopes at both ends (`k0`, `k`).
+        Of each sample: the time it has `reached`, the size of its next `step`, the time `before` the last one,
+        counters; the state there (`ahead`), and what the last step is made of: where it began (`behind`), its
+        `middle`, its `end` before it was retracted, and the slopes at both ends (`k0`, `k`).
         """
         x = state["x"]
         zero = torch.zeros(len(x), dtype=torch.float64, device=x.device)
@@ -104,7 +109,7 @@ class Dopri5(Integrator):
         if bool((state["step"] == 0).any()):
             state = self._begun(oscillators, state, stimulus, each(t))
         target = each(t + dt)
-        state = self._until(oscillators, state, stimulus, target, torch.arange(samples))
+        state = self._until(oscillators, state, stimulus, target, torch.arange(samples), self.shrinks_to)
         return oscillators.settled(state | self._interpolated(state, target))
 
     def _begun(self, oscillators: Oscillators, state: State, stimulus: Tensor | None, t: Tensor) -> State:
@@ -127,27 +132,39 @@ class Dopri5(Integrator):
         return state | memory | {"reached": t, "step": h, "evaluations": state["evaluations"] + 2}
 
     def _until(
-        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, target: Tensor, rows: Tensor
-    ) -> State:
+        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, target: Tensor, rows: Tensor,
+        shrinks_to: int,
+    ) -> State:  # fmt: skip
         """Steps until every sample has reached its target; `rows` are the samples' numbers in the batch."""
         while True:
             unfinished = state["reached"] < target
             count = int(unfinished.sum())
             if count == 0:
                 return state
-            size = len(target) // 2
+            size = len(target) // shrinks_to if shrinks_to else 0
             if size >= _SMALLEST_BATCH and count <= size:
                 kept = torch.argsort(unfinished.byte(), descending=True, stable=True)[:size]
-                part = {name: value[kept] for name, value in state.items()}
+                part = oscillators.arranged({name: value[kept] for name, value in state.items()})
                 some = None if stimulus is None else stimulus[kept]
-                part = self._until(oscillators.rows(kept), part, some, target[kept], rows[kept])
+                further = _HALVES if shrinks_to == _HALVES else 0
+                part = self._until(oscillators.rows(kept), part, some, target[kept], rows[kept], further)
                 return {name: value.index_copy(0, kept, part[name]) for name, value in state.items()}
-            state = self._attempt(oscillators, state, stimulus, unfinished, rows)
+            state, error = self.attempt(oscillators, state, stimulus, unfinished)
+            state = self._checked(state, unfinished & ~(error <= 1), rows, error)
 
-    def _attempt(
-        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, active: Tensor, rows: Tensor
-    ) -> State:
-        """One attempted step of the active samples; those whose error is too large stay where they are."""
+    def compile(self, **options: Any) -> None:
+        """Compile what an attempted step does; the loop around it, whose length depends on numbers, stays as it is."""
+        self.attempt = torch.compile(self.attempt, **options)
+        self.shrinks_to = _EIGHTHS
+
+    def attempt(
+        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, active: Tensor
+    ) -> tuple[State, Tensor]:
+        """One attempted step of the active samples; those whose error is too large stay where they are.
+
+        Returns:
+            The state after it, and the estimated error of each sample in units of its tolerance.
+        """
         here = _moving(state, "ahead.")
         k0 = {name: state[f"k.{name}"] for name in here if name != "winding"}
         x, h = here["x"], state["step"]
@@ -180,7 +197,7 @@ class Dopri5(Integrator):
             "evaluations": state["evaluations"] + 6 * active,
             "drift": torch.where(good, torch.maximum(state["drift"], drift), state["drift"]),
         }  # fmt: skip
-        return self._checked(chosen | moved, active & ~good, rows, error)
+        return chosen | moved, error
 
     def _error(self, here: State, after: State, rates: list[State], dt: Tensor) -> Tensor:
         """Estimated error of each sample in units of its tolerance, float64 [sample]."""

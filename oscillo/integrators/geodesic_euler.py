@@ -14,7 +14,10 @@ from oscillo.spec import register
 
 @register
 class GeodesicEulerSpec(IntegratorSpec):
-    """x' = exp_x(dt dx/dt), of first order; on the circle it is Euler's step on the angle, exactly."""
+    """x' = exp_x(dt dx/dt), of first order; on the circle it is Euler's step on the angle, exactly.
+
+    With inertia the velocity is carried along the geodesic, so that an oscillator that nothing pushes moves exactly.
+    """
 
     kind: Literal["geodesic_euler"] = "geodesic_euler"
 
@@ -31,5 +34,8 @@ class GeodesicEuler(Integrator):
         start: Evaluation, normals: Tensor | None = None,
     ) -> State:  # fmt: skip
         """State after one step."""
-        moved = oscillators.moved(state, start.rates, dt)
-        return oscillators.settled(moved | {"x": oscillators.manifold.exponential(state["x"], dt * start.velocity)})
+        x, manifold = state["x"], oscillators.manifold
+        moved = {"x": manifold.exponential(x, dt * start.velocity)}
+        if "v" in state:
+            moved["v"] = manifold.carry(x, state["v"], dt) + dt * manifold.transport(x, start.rates["v"])
+        return oscillators.settled(state | moved)

@@ -42,4 +42,5 @@ class SemiImplicitEuler(Integrator):
         """State after one step."""
         x, manifold = state["x"], oscillators.manifold
         v = manifold.transport(x, state["v"] + dt * start.rates["v"])
-        return oscillators.settled(state | {"x": manifold.exponential(x, dt * v), "v": v})
+        arrived = {"x": manifold.exponential(x, dt * v), "v": manifold.carry(x, v, dt)}
+        return oscillators.settled(state | arrived)

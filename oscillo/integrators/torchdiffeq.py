@@ -17,6 +17,9 @@ from oscillo.spec import register
 
 ADAPTIVE = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
 
+_ADAMS_ORDER = 5
+"""Terms that Adams methods go up to: order 4 of the explicit one, 5 of the implicit ones."""
+
 Method = Literal[
     "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun", "euler", "midpoint", "heun2", "heun3", "rk4",
     "explicit_adams", "implicit_adams", "fixed_adams",
@@ -72,6 +75,9 @@ class Torchdiffeq(Integrator):
         super().__init__(spec)
         self.method, self.rtol, self.atol, self.adjoint = spec.method, spec.rtol, spec.atol, spec.adjoint
         self.options: dict[str, Any] = {} if spec.method in ADAPTIVE else {"step_size": 1.0 / spec.substeps}
+        if spec.method.endswith("adams"):
+            # Left alone, torchdiffeq goes up to order 12, and the explicit method then blows up on next to everything.
+            self.options["max_order"] = _ADAMS_ORDER
 
     def begin(self, state: State) -> State:
         """With the counters at zero."""
@@ -130,7 +136,7 @@ class Torchdiffeq(Integrator):
             speed = velocity(torch.zeros_like(t), before)[-1].flatten(1).norm(dim=1)
         worst = int(torch.nan_to_num(speed, nan=torch.inf).argmax())
         return (
-            f"torchdiffeq's {self.method} could not advance from t = {float(t.max()):g}: {error}. The fastest sample of "
-            f"the batch is {worst}, with a rate of change of norm {float(speed[worst]):g} over the step; try a larger "
-            "rtol and atol, a smaller step size, precision float64, or `dopri5`, which names the sample"
+            f"torchdiffeq's {self.method} could not advance from t = {float(t.max()):g}: {error}. The fastest sample "
+            f"of the batch is {worst}, with a rate of change of norm {float(speed[worst]):g} over the step; try a "
+            "larger rtol and atol, a smaller step size, precision float64, or `dopri5`, which names the sample"
         )

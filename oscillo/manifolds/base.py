@@ -60,7 +60,7 @@ class Manifold(ABC):
         return f
 
     def turn(self, x: Tensor, omega: Tensor) -> Tensor:
-        """Velocity of oscillators that turn with angular frequencies omega [..., plane, oscillator], in radians per time.
+        """Velocity of oscillators that turn with angular frequencies omega [..., plane, oscillator].
 
         The components (0, 1), (2, 3), ... are the planes, and a positive omega turns counter-clockwise: dx_0 = -omega
         x_1, dx_1 = omega x_0.
@@ -69,7 +69,7 @@ class Manifold(ABC):
         return torch.stack((-omega * odd, omega * even), dim=-2).flatten(-3, -2)
 
     def bend(self, x: Tensor, v: Tensor) -> Tensor | None:
-        """Part of the acceleration that keeps a free oscillator with velocity v on the manifold; None where it is flat."""
+        """Acceleration that keeps a free oscillator with velocity v on the manifold; None where it is flat."""
         return None
 
     def transport(self, x: Tensor, v: Tensor) -> Tensor:
@@ -87,6 +87,10 @@ class Manifold(ABC):
     def exponential(self, x: Tensor, v: Tensor) -> Tensor:
         """Where the geodesic that leaves x with velocity v has arrived after one unit of time, not yet retracted."""
         return x + v
+
+    def carry(self, x: Tensor, v: Tensor, dt: Tensor | float) -> Tensor:
+        """The velocity with which an oscillator that nothing pushes arrives, a time dt after it left x with v."""
+        return v
 
     def distance(self, x: Tensor, other: Tensor) -> Tensor:
         """Length of the shortest geodesic between two points, [sample, *sites, 1, oscillator]."""

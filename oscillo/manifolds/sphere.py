@@ -63,6 +63,12 @@ class Sphere(Manifold):
         length = square.clamp_min(torch.finfo(v.dtype).tiny).sqrt()
         return torch.cos(length) * x + torch.sinc(length / torch.pi) * v
 
+    def carry(self, x: Tensor, v: Tensor, dt: Tensor | float) -> Tensor:
+        """cos(dt |v|) v - |v| sin(dt |v|) x, for v tangent at x: of the same length, and tangent where it arrives."""
+        square = v.square().sum(dim=-2, keepdim=True)
+        angle = dt * square.clamp_min(torch.finfo(v.dtype).tiny).sqrt()
+        return torch.cos(angle) * v - dt * square * torch.sinc(angle / torch.pi) * x
+
     def distance(self, x: Tensor, other: Tensor) -> Tensor:
         """Angle between two unit vectors; by half angles, which stay exact where the arc cosine does not."""
         apart, together = (torch.linalg.vector_norm(u, dim=-2, keepdim=True) for u in (x - other, x + other))

@@ -169,8 +169,8 @@ class Network(nn.Module):
 
         Args:
             features: what arrives at the first layer, [sample, *sites, channel].
-            initial: initial state of the first layer, [sample, *sites, component, oscillator], or `x` and `v` of one with
-                inertia; left out, it is drawn.
+            initial: initial state of the first layer, [sample, *sites, component, oscillator], or `x` and `v` of one
+                with inertia; left out, it is drawn.
             steps: steps to take in place of the declared ones, for all layers or one by one.
             draws: key of the random initial states; left out, seed 0 and the position in the batch.
             observe: told every state and its measures; see `oscillo.integrators.loop`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -27,7 +27,8 @@ class InertiaSpec(Spec):
     """Makes oscillators second order: mass dv/dt = -damping v + ..., dx/dt = v."""
 
     mass: Values = Field(
-        default=1.0, description="Mass: a number, a list with one for each oscillator, or a file such as `grid.npz:mass`."
+        default=1.0,
+        description="Mass: a number, a list with one for each oscillator, or a file such as `grid.npz:mass`.",
     )
     damping: Values = Field(
         default=1.0, description="Force against each unit of velocity: a number, a list, or a file."
@@ -130,14 +131,17 @@ class OscillatorLayerSpec(LayerSpec):
         """Kinds that are sound by themselves and cannot work together."""
         found: list[Problem] = []
         where = f"a {self.manifold.kind}"  # pyright: ignore[reportAttributeAccessIssue]
-        if self.manifold.bounded and not isinstance(self.potential, NoPotentialSpec):
-            found.append((("potential",), f"on {where} all amplitudes are one, and a potential does nothing; leave it out"))
-        if self.manifold.bounded and self.frequency.needs_amplitude:
-            found.append((("frequency", "shear"), f"on {where} all amplitudes are one, and shear does nothing; leave it out"))
+        if self.manifold.bounded:
+            useless = f"on {where} all amplitudes are one, and %s does nothing; leave it out"
+            if not isinstance(self.potential, NoPotentialSpec):
+                found.append((("potential",), useless % "a potential"))
+            if self.frequency.needs_amplitude:
+                found.append((("frequency", "shear"), useless % "shear"))
         if self.velocity_coupling is not None:
             place = ("velocity_coupling",)
             if self.inertia is None:
-                found.append((place, "velocities are part of the state with `inertia` only; give it, or leave this out"))
+                words = "velocities are part of the state with `inertia` only; give it, or leave this out"
+                found.append((place, words))
             if self.manifold.seen != self.manifold.components:
                 found.append((place, f"velocities on {where} are no vectors that add up to a field; take `sphere`"))
             found += [(place, text) for text in self.velocity_coupling.problems(seen)]
@@ -193,6 +197,13 @@ class OscillatorLayer(Layer):
     def compilable(self) -> bool:
         """Whether integrator and coupling are made of operations that compile."""
         return self.integrator.compilable and self.oscillators.coupling.compilable
+
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Compile the step, or what the integrator compiles of it."""
+        if self.integrator.compiles_itself:
+            self.integrator.compile(*arguments, **options)
+        else:
+            super().compile(*arguments, **options)
 
     @property
     def dt(self) -> Tensor:

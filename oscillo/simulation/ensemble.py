@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, Literal, NamedTuple
+from math import prod
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
 from oscillo.network import NetworkSpec
-from oscillo.network.layer import Layer
+from oscillo.network.layer import Layer, Problem
 from oscillo.network.readouts import StateReadoutSpec
-from oscillo.spec import Spec
+from oscillo.spec import LocatedError, Spec, messages
 from oscillo.stacking import NotStackable, Stack
+
+MOST_MEMBERS = 1_000_000
+"""More are a slip of the pen; listing them would take gigabytes."""
+
+_TRIED = 8
+"""Values of a parameter up to which each is tried before a run; of more, the ends and the one nearest to zero."""
 
 
 class Range(Spec):
@@ -22,7 +30,7 @@ class Range(Spec):
 
     first: float = Field(allow_inf_nan=False, description="The first number.")
     last: float = Field(allow_inf_nan=False, description="The last number.")
-    count: int = Field(ge=1, description="How many, both ends included.")
+    count: int = Field(ge=2, le=MOST_MEMBERS, description="How many, both ends included.")
     spacing: Literal["linear", "log"] = Field(default="linear", description="Even steps, or even factors.")
 
     @model_validator(mode="after")
@@ -38,25 +46,31 @@ class Range(Spec):
         return [float(value) for value in space(self.first, self.last, self.count)]
 
 
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Numbers = Annotated[list[FiniteFloat], Field(min_length=1)]
+
+
 class EnsembleSpec(Spec):
     """Which members there are: every combination of seeds and of the parameters that vary."""
 
-    seeds: int | list[int] = Field(
-        default=1, description="How many seeds, from 0, or which; a seed has its own drawn numbers, initial states, noise."
+    seeds: Annotated[int, Field(ge=1, le=MOST_MEMBERS)] | Annotated[list[Seed], Field(min_length=1)] = Field(
+        default=1,
+        description="How many seeds, from 0, or which; a seed has its own drawn numbers, initial states, noise.",
     )
-    vary: dict[str, list[float] | Range] = Field(
+    vary: dict[str, Numbers | Range] = Field(
         default={},
         description="Numbers to try, by the place of the parameter: `network.layers.0.coupling.strength: [1, 2, 4]`, or "
         "`{first: 0, last: 4, count: 41}`.",
     )
 
     @model_validator(mode="after")
-    def _not_empty(self) -> EnsembleSpec:
-        if self.seeds == [] or (isinstance(self.seeds, int) and self.seeds < 1):
-            raise ValueError("an ensemble needs at least one of `seeds`")
-        for key, values in self.vary.items():
-            if not values:
-                raise ValueError(f"`{key}` needs at least one number to try")
+    def _each_member_once(self) -> EnsembleSpec:
+        for place, values in [(("seeds",), self.seed_list), *((("vary", key), grid) for key, grid in self._grids.items())]:
+            if len(set(values)) < len(values):
+                ((twice, _),) = Counter(values).most_common(1)
+                raise LocatedError(f"{messages.show(twice)} is there twice", *place)
+        if self.size > MOST_MEMBERS:
+            raise ValueError(f"{self.size:,} members are too many; at most {MOST_MEMBERS:,}")
         return self
 
     @property
@@ -65,42 +79,85 @@ class EnsembleSpec(Spec):
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
 
     @property
+    def size(self) -> int:
+        """How many members there are."""
+        return len(self.seed_list) * prod(len(values) for values in self._grids.values())
+
+    @property
     def members(self) -> list[Member]:
         """All members; the seed runs fastest."""
-        grids = [values.values if isinstance(values, Range) else list(values) for values in self.vary.values()]
         return [
             Member(seed, dict(zip(self.vary, values, strict=True)))
-            for values in product(*grids)
+            for values in product(*self._grids.values())
             for seed in self.seed_list
         ]
 
     @property
-    def names(self) -> dict[str, str]:
-        """Name of the coordinate of every parameter that varies: the last part of its place that tells them apart."""
-        places = [key.split(".") for key in self.vary]
-        for depth in range(1, max((len(place) for place in places), default=0) + 1):
-            names = ["_".join(place[-depth:]) for place in places]
-            if len(set(names)) == len(names) and not any(name.isdigit() for name in names):
-                return dict(zip(self.vary, names, strict=True))
-        return {}
+    def ends(self) -> list[Member]:
+        """The first and the last member, which differ in everything that varies; one where there is one."""
+        first, last = (
+            Member(self.seed_list[end], {key: values[end] for key, values in self._grids.items()}) for end in (0, -1)
+        )
+        return [first] if self.size == 1 else [first, last]
 
-    def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[tuple[tuple[str | int, ...], str]]:
-        """Parameters that are not there, cannot have the values, or cannot differ within one batch."""
-        found: list[tuple[tuple[str | int, ...], str]] = []
-        for key, values in self.vary.items():
-            numbers = values.values if isinstance(values, Range) else values
+    def names(self, taken: Collection[str] = ()) -> dict[str, str]:
+        """Name of the coordinate of every parameter that varies: as much of the end of its place as tells it apart.
+
+        Args:
+            taken: names that something else has.
+        """
+        places = [key.split(".") for key in self.vary]
+        for depth in range(1, max(map(len, places), default=0) + 1):
+            names = ["_".join(place[-depth:]) for place in places]
+            clear = not any(name in taken or name[:1].isdigit() for name in names)
+            if clear and len(set(names)) == len(names):
+                return dict(zip(self.vary, names, strict=True))
+        return {key: f"parameter_{number}" for number, key in enumerate(self.vary)}
+
+    def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
+        """Parameters that are not there, cannot have the values, or cannot differ within one batch; seeds likewise.
+
+        Args:
+            network: without problems of its own.
+            sites: the grid.
+        """
+        found: list[Problem] = []
+        for key, values in self._grids.items():
             try:
-                specs = [varied(network, {key: number}) for number in numbers]
-                for spec in specs:
-                    if objections := spec.problems(sites):
-                        raise ValueError(objections[0][1])
-                ends = [specs[0], specs[-1]]
-                stacked_layer(((build(spec, sites, 0)) for spec in ends), 3 + len(sites))
+                _try(network, key, values, sites)
             except NotStackable as error:
-                found.append((("vary", key), f"cannot vary within one batch: {error}"))
+                found.append((("vary", key), f"cannot vary within one batch: {error}; make a run for each value"))
             except ValueError as error:
                 found.append((("vary", key), str(error)))
-        return found
+        return found or self._of_seeds(network, sites) or self._of_pairs(network, sites)
+
+    def _of_seeds(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
+        """Drawn numbers that cannot differ within one batch."""
+        if len(self.seed_list) == 1:
+            return []
+        try:
+            stacked_layer((build(network, sites, seed) for seed in (0, 1)), sites)
+        except NotStackable as error:
+            words = "every seed has its own numbers, and they cannot differ within one batch"
+            return [(("seeds",), f"{words}: {error}; make a run for each seed")]
+        return []
+
+    def _of_pairs(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
+        """Values that are sound one by one and not together."""
+        if len(self.vary) < 2:
+            return []
+        for values in product(*(_few(grid) for grid in self._grids.values())):
+            try:
+                varied(network, dict(zip(self.vary, values, strict=True)))
+            except ValueError as error:
+                return [(("vary",), f"{error}, with {', '.join(f'{v:g}' for v in values)}")]
+        return []
+
+    @property
+    def _grids(self) -> dict[str, list[float]]:
+        return {
+            key: values.values if isinstance(values, Range) else list(values) for key, values in self.vary.items()
+        }
 
 
 class Member(NamedTuple):
@@ -123,30 +180,62 @@ def varied(network: NetworkSpec, parameters: Mapping[str, float]) -> NetworkSpec
     for key, value in parameters.items():
         head, *path = key.split(".")
         if head != "network" or not path:
-            raise ValueError(f"{key!r} is no place in the network; it begins with `network.`")
+            meant = f"; did you mean `network.{key}`?" if head in content else ""
+            raise ValueError(f"`{key}` is no place in the network; it begins with `network.`{meant}")
         _put(content, path, value, key)
     try:
         return NetworkSpec.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ValueError(f"{first['msg']} ({value:g})") from None
+        raise ValueError(messages.message(error.errors(include_url=False)[0])[0]) from None
 
 
 def _put(content: Any, path: Sequence[str], value: float, key: str) -> None:
+    """Replace a number deep inside nested mappings and lists."""
     for depth, part in enumerate(path):
         step: Any = int(part) if isinstance(content, list) and part.isdigit() else part
         there = step in content if isinstance(content, dict) else isinstance(step, int) and step < len(content or ())
         if not isinstance(content, dict | list) or not there:
-            known = ", ".join(content) if isinstance(content, dict) else ""
-            above = ".".join(["network", *path[:depth]])
-            raise ValueError(f"`{above}` has no `{part}`" + (f"; it has {known}" if known else ""))
+            raise ValueError(_absent(content, ".".join(["network", *path[:depth]]), part))
         if depth == len(path) - 1:
             old = content[step]
             if isinstance(old, bool) or not isinstance(old, int | float):
-                raise ValueError(f"`{key}` is {old!r} and not a number that could vary")
+                raise ValueError(f"`{key}` is {messages.show(old)}, and not a number that could vary")
             content[step] = int(value) if isinstance(old, int) and float(value).is_integer() else value
         else:
             content = content[step]
+
+
+def _absent(content: Any, above: str, part: str) -> str:
+    """Say that a key is not there, and which one may have been meant."""
+    if isinstance(content, list):
+        return f"`{above}` has no `{part}`; its items are numbered from 0 to {len(content) - 1}"
+    if not isinstance(content, dict):
+        return f"`{above}` is {messages.show(content)}, and has no `{part}`"
+    meant = messages.nearest(part, content) or f"it has {', '.join(content)}"
+    return f"`{above}` has no `{part}`; {meant}"
+
+
+def _try(network: NetworkSpec, key: str, values: Sequence[float], sites: tuple[int, ...]) -> None:
+    """Find out whether a parameter can have the values and vary.
+
+    Raises:
+        ValueError: when it is not there, or cannot have one of them.
+        NotStackable: when it cannot vary within one batch.
+    """
+    for value in values:
+        varied(network, {key: value})
+    chosen = [varied(network, {key: value}) for value in _few(values)]
+    for value, spec in zip(_few(values), chosen, strict=True):
+        if objections := spec.problems(sites):
+            raise ValueError(f"with {value:g}: {objections[0][1]}")
+    stacked_layer((build(spec, sites, 0) for spec in chosen), sites)
+
+
+def _few(values: Sequence[float]) -> list[float]:
+    """Some of the values that stand for all."""
+    if len(values) <= _TRIED:
+        return list(values)
+    return sorted({values[0], values[-1], min(values), max(values), min(values, key=abs)})
 
 
 def build(network: NetworkSpec, sites: tuple[int, ...], seed: int) -> Layer:
@@ -157,7 +246,25 @@ def build(network: NetworkSpec, sites: tuple[int, ...], seed: int) -> Layer:
         return plain.build(sites, None)
 
 
-def stacked_layer(layers: Iterator[Layer], axes: int) -> Layer:
+def layer_of(
+    network: NetworkSpec, sites: tuple[int, ...], members: Iterable[Member], seed: int, dtype: torch.dtype
+) -> Layer:
+    """One layer for all those members.
+
+    Raises:
+        NotStackable: when they differ in what cannot differ within a batch.
+        ValueError: when one of them cannot be built.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        layers = (build(varied(network, m.parameters), sites, seed + (m.seed << 32)) for m in members)
+        return stacked_layer(layers, sites).to(dtype).requires_grad_(False)
+    finally:
+        torch.set_default_dtype(before)
+
+
+def stacked_layer(layers: Iterator[Layer], sites: tuple[int, ...]) -> Layer:
     """One layer for all members.
 
     Raises:
@@ -166,4 +273,4 @@ def stacked_layer(layers: Iterator[Layer], axes: int) -> Layer:
     stack = Stack(next(layers))
     for layer in layers:
         stack.add(layer)
-    return stack.module(axes)
+    return stack.module(3 + len(sites))

@@ -47,6 +47,10 @@ class Times(NamedTuple):
         """Whether a step is among them."""
         return step >= self.first and (step - self.first) % self.every == 0
 
+    def after(self, step: int) -> int:
+        """The first of them behind a step; it may lie beyond the end."""
+        return max(self.first, self.first + ((step - self.first) // self.every + 1) * self.every)
+
 
 class SimulationRecording:
     """The arrays of a simulation, and how numbers get there.

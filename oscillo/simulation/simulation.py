@@ -95,6 +95,19 @@ class Simulation:
         self._features = None if arriving is None else arriving.to(device, dtype).unsqueeze(0)
         self._moments = Moments()
 
+    @property
+    def work(self) -> float:
+        """Numbers in all states times evaluations of the right-hand side, about: what the run will cost."""
+        shape, integrator = self.layer.shape, self.layer.integrator
+        evaluations = integrator.evaluations or 20  # solvers that choose their steps; a guess
+        return float(len(self.members) * shape.positions * shape.channels * self.course.steps * evaluations)
+
+    def compile(self) -> None:
+        """Have steps compiled when first taken."""
+        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
+        self.layer.compile(dynamic=False)
+        self._parts = [of_samples(self.layer, rows) for rows in self._batches]
+
     def run(
         self, store: TrajectoryStore, checkpoints: Checkpoints, *, check: Callable[[], None] = lambda: None,
         show: Callable[[int, dict[str, float]], None] = lambda step, numbers: None,

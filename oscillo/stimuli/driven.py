@@ -254,7 +254,7 @@ class _Sine(_Driven):
 
     def _angle(self, t: Tensor) -> Tensor:
         # Whole turns are taken off in the precision of the time, before it is cut to that of the state.
-        return torch.remainder(self.frequency * t, 2 * pi) + self.phase
+        return torch.remainder(self.frequency.to(t.dtype) * t, 2 * pi) + self.phase
 
     def factor(self, t: Tensor) -> Tensor:
         return torch.sin(self._angle(t))
@@ -295,7 +295,6 @@ class _Series(_Driven):
         before = position.floor().long().clamp(max=max(0, len(self.table) - 2))
         after = (before + 1).clamp(max=len(self.table) - 1)
         share = (position - before).to(self.table.dtype)
-        if t.ndim == 0:
-            return self.table[before] + share * (self.table[after] - self.table[before])
-        rows = lambda index: self.table[index.flatten()].unsqueeze(-2)  # noqa: E731
-        return rows(before) + share.reshape(-1, 1, 1) * (rows(after) - rows(before))
+        # In a time for each sample the axis of the oscillators is the last one.
+        rows = lambda index: self.table[index.squeeze(-1)]  # noqa: E731
+        return rows(before) + share * (rows(after) - rows(before))

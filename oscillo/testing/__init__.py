@@ -43,8 +43,8 @@ __all__ = [
     "check_readout", "check_stimulus",
 ]  # fmt: skip
 
-SHAPES = (StateShape((3, 4), 4, 8), StateShape((), 4, 12))
-"""Shapes tried in this order when none is given: a grid of sites, and a network without sites."""
+SHAPES = (StateShape((3, 4), 4, 8), StateShape((), 4, 12), StateShape((), 2, 12))
+"""Shapes tried in this order when none is given: a grid of sites, a network without sites, and one of phases."""
 
 
 def check_component(spec: ComponentSpec, shape: StateShape | None = None, *, tolerance: float = 1e-9) -> None:
@@ -95,7 +95,7 @@ ROLES: dict[type[ComponentSpec], Role] = {
     ManifoldSpec: Role(check_manifold, lambda spec, shape: []),
     FrequencySpec: Role(check_frequency, lambda spec, shape: spec.problems(shape)),
     CouplingSpec: Role(check_coupling, lambda spec, shape: spec.problems(shape)),
-    StimulusSpec: Role(check_stimulus, lambda spec, shape: []),
+    StimulusSpec: Role(check_stimulus, lambda spec, shape: spec.problems(shape)),
     IntegratorSpec: Role(check_integrator, lambda spec, shape: []),
     PotentialSpec: Role(check_potential, lambda spec, shape: spec.problems(shape)),
     DistributionSpec: Role(check_distribution, lambda spec, shape: []),

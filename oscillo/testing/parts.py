@@ -141,7 +141,7 @@ def check_distribution(spec: DistributionSpec, shape: StateShape, tolerance: flo
 
 
 def check_stimulus(spec: StimulusSpec, shape: StateShape, tolerance: float) -> None:
-    """The stimulus has the shape of what arrives, or there is none."""
+    """The stimulus has the shape of what arrives, or there is none; a drive takes times one by one and for all."""
     name = name_of(spec)
 
     def call(module: Any, arriving: Tensor) -> Tensor:
@@ -149,3 +149,17 @@ def check_stimulus(spec: StimulusSpec, shape: StateShape, tolerance: float) -> N
         return torch.zeros_like(arriving) if stimulus is None else shaped(name, stimulus, arriving.shape)
 
     check_module(name, lambda: spec.build(shape), call, (numbers(shape, 1),), tolerance)
+    if spec.build(shape).drive is not None:
+        _check_drive(f"{name}: the drive", spec, shape, tolerance)
+
+
+def _check_drive(name: str, spec: StimulusSpec, shape: StateShape, tolerance: float) -> None:
+    x = numbers(shape, 1)
+    times = torch.linspace(0.3, 2.9, SAMPLES, dtype=x.dtype).reshape(-1, *(1,) * (x.ndim - 1))
+    call = lambda module, t: broadcast(name, module(t), x[: len(t)])  # noqa: E731
+    drive = check_module(name, lambda: spec.build(shape).drive, call, (times,), tolerance)
+    each = call(drive, times)
+    for sample, time in enumerate(times.flatten()):
+        for one in (time, float(time)):
+            at = broadcast(name, drive(one), x[:1])[0]
+            require(close(at, each[sample], 1e-12), f"{name}: a time for all gives another stimulus than one for each")

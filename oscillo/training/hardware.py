@@ -46,6 +46,17 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be taken on a device; on the CPU what the system says is available."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    described = Path("/proc/meminfo")
+    for line in described.read_text().splitlines() if described.exists() else []:
+        if line.startswith("MemAvailable:"):
+            return 1024 * int(line.split()[1])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def missing_for_compiling() -> str | None:
     """What this machine lacks for compiling a step, or None when it lacks nothing."""
     compiler = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++", "c++")), None)

@@ -26,11 +26,13 @@ def test_help_names_every_verb(oscillo: Command) -> None:
         assert re.search(rf"^  {verb} +[A-Z].*[a-z]\.$", ended.output, re.MULTILINE), ended.output
 
 
-def test_changes_shown_in_the_help_can_be_made_to_every_shipped_spec(oscillo: Command) -> None:
+def test_changes_shown_in_the_help_can_be_made_to_every_shipped_spec_that_trains(oscillo: Command) -> None:
+    trained = [spec for spec in SPECS.glob("*.yaml") if load(spec).task.learns]
+    assert len(trained) > 10
     for arguments in (["--help"], ["run", "--help"]):
         changes = re.findall(r"~training\.\w+|training\.\w+=\w+", oscillo(*arguments).output)
         assert changes
-        for spec in SPECS.glob("*.yaml"):
+        for spec in trained:
             load(spec, changes)
 
 
@@ -75,14 +77,14 @@ def test_explain_shows_kinds_fields_and_all_there_is(oscillo: Command) -> None:
 def test_plugins_of_a_spec_are_explained(oscillo: Command) -> None:
     (oscillo.folder / "mine.py").write_text(
         "from typing import Literal\nfrom oscillo.couplings import CouplingSpec\nfrom oscillo.spec import register\n"
-        '@register\nclass Mine(CouplingSpec):\n    """A coupling of my own."""\n    kind: Literal["mine"] = "mine"\n'
+        '@register\nclass Mine(CouplingSpec):\n    """A coupling of my own."""\n    kind: Literal["own"] = "own"\n'
     )
     (oscillo.folder / "with_plugin.yaml").write_text("extends: small.yaml\nplugins: [mine.py]\n")
-    unknown = oscillo("explain", "coupling.mine")
+    unknown = oscillo("explain", "coupling.own")
     assert unknown.code == 2 and "needs `--spec my.yaml`" in unknown.output
     assert "kinds: attention, convolution" in unknown.output and "heads" not in unknown.output
-    assert "A coupling of my own." in oscillo("explain", "coupling.mine", "--spec", "with_plugin.yaml").output
-    assert "coupling.mine" in json.loads(oscillo("schema", "--spec", "with_plugin.yaml").output)["$defs"]
+    assert "A coupling of my own." in oscillo("explain", "coupling.own", "--spec", "with_plugin.yaml").output
+    assert "coupling.own" in json.loads(oscillo("schema", "--spec", "with_plugin.yaml").output)["$defs"]
 
 
 def test_schema_is_printed_or_written(oscillo: Command) -> None:

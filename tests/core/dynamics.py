@@ -43,11 +43,13 @@ def follow(
 ) -> list[Tensor]:
     """States 0 .. T of a trajectory, without gradients."""
     step, dt_ = integrator.build().double(), torch.tensor(dt, dtype=x.dtype)
+    state = step.begin({"x": x})
     states = [x]
     with torch.no_grad():
         for k in range(steps):
-            start = oscillators.evaluate(states[-1], stimulus)
-            states.append(step(oscillators, states[-1], stimulus, k * dt_, dt_, start))
+            start = oscillators.evaluate(state, stimulus)
+            state = step(oscillators, state, stimulus, k * dt_, dt_, start)
+            states.append(state["x"])
     return states
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 import torch
 from pydantic import Field
@@ -14,7 +16,9 @@ from oscillo.spec import ComponentSpec, register, registered, registry
 from oscillo.testing import ROLES, check_component
 
 SMALL_WORLD = {"kind": "graph", "generator": "watts_strogatz_graph", "parameters": {"k": 4, "p": 0.3, "seed": 1}}
-DYNAMICS = ("manifolds", "frequencies", "couplings", "stimuli", "integrators", "network")
+DYNAMICS = (
+    "distributions", "manifolds", "frequencies", "couplings", "potentials", "stimuli", "integrators", "network",
+)  # fmt: skip
 
 EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("block", "feed_forward"): [{}, {"ratio": 0.5}],
@@ -25,10 +29,27 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("coupling", "energy_attention"): [{}, {"heads": 2, "position": "gta"}],
     ("coupling", "graph"): [
         SMALL_WORLD, SMALL_WORLD | {"learn": True}, SMALL_WORLD | {"normalization": "degree", "strength": 0.5},
-        SMALL_WORLD | {"directed": True},
+        {"generator": "erdos_renyi_graph", "parameters": {"p": 0.3, "seed": 1}, "directed": True},
+    ],
+    ("coupling", "ring"): [
+        {"range": 2}, {"profile": "exponential", "decay": 3.0}, {"profile": "cosine", "modulation": 0.9},
+    ],
+    ("coupling", "sum"): [{"terms": [{"kind": "convolution", "symmetric": True}, {"kind": "attention", "heads": 2}]}],
+    ("coupling", "triadic"): [
+        {"generator": "complete_graph"}, {"generator": "complete_graph", "form": "difference", "per_oscillator": True},
     ],
     ("frequency", "shared"): [{}, {"init": 0.3, "learn": True}],
     ("frequency", "per_oscillator"): [{}, {"init": 0.3, "learn": True}],
+    ("frequency", "drawn"): [{}, {"spacing": "quantiles", "learn": True}, {"seed": 3}],
+    ("integrator", "dopri5"): [{"rtol": 1e-8, "atol": 1e-9}, {"rtol": 1e-8, "atol": 1e-9, "max_step": 0.1}],
+    ("integrator", "torchdiffeq"): [
+        {"method": name, "step_size": 0.3, "rtol": 1e-8, "atol": 1e-9}
+        for name in ("dopri8", "euler", "midpoint", "heun2", "heun3", "rk4")
+    ] + [
+        {"method": name, "step_size": 0.03, "rtol": 1e-8, "atol": 1e-9}  # of low order: many inner steps
+        for name in ("bosh3", "fehlberg2", "adaptive_heun")
+    ] + [{"adjoint": True, "rtol": 1e-9, "atol": 1e-10}, {"method": "implicit_adams", "substeps": 4}],
+    ("manifold", "euclidean"): [{}, {"dimension": 3}],
     ("integrator", "projected_euler"): [{}, {"learn_step_size": True}, {"project": False}],
     ("layer", "block"): [{"channels": 8, "block": {"kind": "feed_forward"}}],
     ("layer", "oscillators"): [
@@ -41,12 +62,17 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ],
     ("readout", "norm"): [{}, {"residual": False, "dimension": 3, "channels": 5}],
     ("readout", "state"): [{}, {"normalize": True}],
+    ("stimulus", "constant"): [{}, {"direction": [0.5, 1.0, 0.0, -1.0]}, {"acts_on": "velocity"}],
+    ("stimulus", "pulse"): [{"start": 0.5}, {"start": 0.5, "width": 0.7, "period": 1.0, "oscillators": [0, 3]}],
+    ("stimulus", "ramp"): [{"end": 2.0}, {"start": 1.0, "end": 2.0, "acts_on": "velocity"}],
+    ("stimulus", "series"): [{"file": "input.npz:all"}, {"file": "input.npz:each", "interval": 0.5}],
+    ("stimulus", "sine"): [{}, {"frequency": 2.0, "phase": 0.3, "acts_on": "velocity"}, {"rotating": True}],
     ("stimulus", "conditional"): [{"normalization": name} for name in ("none", "group", "affine")],
 }  # fmt: skip
 """Parameters to try, for kinds whose defaults do not say enough or do not work by themselves."""
 
-TOLERANCES = {"dopri5": 1e-3}
-"""An adaptive method measures its error over the batch."""
+TOLERANCES = {"torchdiffeq": 1e-3, "dopri5": 1e-4}
+"""torchdiffeq measures its error over the batch; differences see an adaptive method's steps change."""
 
 
 def of_dynamics() -> dict[str, dict[str, type[ComponentSpec]]]:
@@ -68,7 +94,11 @@ CASES = [
 
 
 @pytest.mark.parametrize(("cls", "parameters"), CASES)
-def test_contract_of_its_role(cls: type[ComponentSpec], parameters: dict[str, Any]) -> None:
+def test_contract_of_its_role(
+    cls: type[ComponentSpec], parameters: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("input.npz", all=np.array([0.0, 1.0, -0.5, 2.0]), each=np.arange(40.0).reshape(5, 8) % 7)
     spec = cls.model_validate(parameters)  # a kind whose defaults do not work needs an entry in EXAMPLES
     check_component(spec, tolerance=TOLERANCES.get(parameters.get("kind", cls.model_fields["kind"].default), 1e-9))
 

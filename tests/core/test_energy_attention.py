@@ -130,7 +130,7 @@ def test_the_energy_falls_also_where_attention_is_sharp(position: str) -> None:
 
 def energies_of(oscillators: Oscillators, states: list[Tensor], stimulus: Tensor) -> Tensor:
     with torch.no_grad():
-        return torch.stack([oscillators.energy(x, stimulus, oscillators.coupling(x)) for x in states])
+        return torch.stack([oscillators.energy({"x": x}, stimulus, oscillators.coupling(x)) for x in states])
 
 
 @pytest.mark.parametrize("position", POSITIONS)

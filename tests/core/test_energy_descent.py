@@ -39,7 +39,7 @@ def drawn(shape: StateShape, coupling: CouplingSpec, key: int) -> tuple[Oscillat
 
 
 def energy(oscillators: Oscillators, x: Tensor, stimulus: Tensor) -> Tensor:
-    return oscillators.energy(x, stimulus, oscillators.coupling(x, stimulus))
+    return oscillators.energy({"x": x}, stimulus, oscillators.coupling(x, stimulus))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -73,7 +73,7 @@ def test_energy_counts_the_bias_without_the_half() -> None:
     j_x = oscillators.coupling(x) - b
     by_hand = -(0.5 * x * j_x + x * (stimulus + b)).flatten(1).sum(1)
     assert_close(energy(oscillators, x, stimulus), by_hand)
-    pseudo = oscillators.pseudo_energy(x, stimulus, j_x + b)
+    pseudo = oscillators.pseudo_energy({"x": x}, stimulus, j_x + b)
     assert_close(pseudo, -(x * (j_x + b + stimulus)).flatten(1).sum(1))
 
 

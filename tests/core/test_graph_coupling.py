@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import pytest
 import torch
 from dynamics import numbers
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from oscillo.couplings import GraphCoupling, GraphCouplingSpec
+from oscillo.graphs import Links
 from oscillo.layout import StateShape
 
 N = 6
@@ -24,10 +26,21 @@ links = st.lists(
 )  # fmt: skip
 
 
-def of_links(rows: list[tuple[int, int, float]], *, learn: bool = False) -> GraphCoupling:
+def of_links(rows: list[tuple[int, int, float]], **fields: Any) -> GraphCoupling:
+    """A coupling by links (source, target, weight), of which those with the same ends add up."""
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    sources, targets = (torch.tensor(column, dtype=torch.int64) for column in columns[:2])
-    return GraphCoupling(N, sources, targets, torch.tensor(columns[2], dtype=torch.float64), learn=learn)
+    sources, targets = (np.array(column, dtype=np.int64) for column in columns[:2])
+    links = Links(sources, targets, np.array(columns[2], dtype=np.float64), None).added_up(N)
+    coupling = GraphCoupling(GraphCouplingSpec(generator="empty_graph", **fields), SHAPE, links).double()
+    coupling.weights.data.copy_(torch.from_numpy(links.weights))  # without the rounding to float32
+    return coupling
+
+
+def dense_of(rows: list[tuple[int, int, float]]) -> Tensor:
+    dense = torch.zeros(N, N, dtype=torch.float64)
+    for source, target, weight in rows:
+        dense[target, source] += weight
+    return dense
 
 
 def matrix(coupling: GraphCoupling) -> Tensor:
@@ -38,34 +51,77 @@ def matrix(coupling: GraphCoupling) -> Tensor:
 def written(tmp_path: Path, text: str, **fields: Any) -> GraphCouplingSpec:
     file = tmp_path / "edges.txt"
     file.write_text(text)
-    return GraphCouplingSpec(edges=str(file), **fields)
+    return GraphCouplingSpec(file=str(file), **fields)
 
 
 def weights_of(spec: GraphCouplingSpec) -> Tensor:
     return matrix(spec.build(SHAPE).double())
 
 
-@given(links)
-def test_product_equals_the_dense_matrix(rows: list[tuple[int, int, float]]) -> None:
-    dense = torch.zeros(N, N, dtype=torch.float64)
-    for source, target, weight in rows:
-        dense[target, source] += weight
-    x = numbers(2, 3, N)
-    coupling = of_links(rows)
-    assert_close(coupling(x), x @ dense.T)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@given(rows=links, samples=st.integers(1, 3))
+def test_product_equals_the_dense_matrix(rows: list[tuple[int, int, float]], samples: int, dtype: torch.dtype) -> None:
+    dense = dense_of(rows).to(dtype)
+    x = numbers(samples, 3, N).to(dtype)
+    coupling = of_links(rows).to(dtype)
+    y = coupling(x)
+    assert y.dtype == dtype
+    assert_close(y, x @ dense.T, rtol=1e-5 if dtype == torch.float32 else 1e-12, atol=1e-5)
     assert not coupling.symmetric or torch.allclose(dense, dense.T, rtol=1e-4)
 
 
-@given(links.filter(len))
-def test_gradients_of_weights_and_states(rows: list[tuple[int, int, float]]) -> None:
-    coupling = of_links(rows, learn=True)
-    assert coupling.weights.requires_grad
+@given(links)
+def test_states_in_any_memory_layout(rows: list[tuple[int, int, float]]) -> None:
+    coupling, x = of_links(rows), numbers(3, 4, N)
+    strided = numbers(N, 4, 3).permute(2, 1, 0).copy_(x)
+    assert_close(coupling(strided), coupling(x))
+    assert_close(coupling(x[:, ::2]), coupling(x)[:, ::2])
+    assert_close(coupling(x[:1].expand(2, 4, N)), coupling(x[:1]).expand(2, 4, N))
+
+
+@pytest.mark.parametrize("form", ["additive", "diffusive"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@given(rows=links.filter(len))
+def test_gradients_of_weights_and_states(rows: list[tuple[int, int, float]], form: str, dtype: torch.dtype) -> None:
+    coupling = of_links(rows, learn=True, form=form, matrix=[[0.5, 1.0], [0.0, -2.0]])
+    assert coupling.weights.requires_grad and not coupling.symmetric
 
     def field(weights: Tensor, x: Tensor) -> Tensor:
         return torch.func.functional_call(coupling, {"weights": weights}, (x,))
 
     inputs = (coupling.weights.detach().clone().requires_grad_(), numbers(2, 2, N).requires_grad_())
-    assert torch.autograd.gradcheck(field, inputs, fast_mode=True)
+    if dtype == torch.float64:
+        assert torch.autograd.gradcheck(field, inputs, fast_mode=True)
+        return
+    single = tuple(tensor.detach().float().requires_grad_() for tensor in inputs)
+    probe = numbers(2, 2, N, key=1)
+    precise = torch.autograd.grad((field(*inputs) * probe).sum(), inputs)
+    coupling.float()
+    for gradient, exact in zip(torch.autograd.grad((field(*single) * probe).sum(), single), precise, strict=True):
+        assert gradient.dtype == dtype
+        assert_close(gradient.double(), exact, rtol=1e-4, atol=1e-4)
+
+
+def test_only_weights_that_learn_have_gradients() -> None:
+    for learn in (True, False):
+        coupling = GraphCouplingSpec(generator="cycle_graph", learn=learn).build(SHAPE)
+        assert [key for key, p in coupling.named_parameters() if p.requires_grad] == ["weights"] * learn
+        assert coupling(numbers(1, 3, N).float()).requires_grad == learn
+
+
+def test_memory_is_linear_in_the_links() -> None:
+    n = 2000
+    coupling = GraphCouplingSpec(generator="cycle_graph").build(StateShape((), 2, n))
+    held = sum(tensor.numel() for tensor in (*coupling.parameters(), *coupling.buffers()))
+    assert held < 10 * 2 * n
+
+
+def test_what_was_read_is_copied() -> None:
+    spec = GraphCouplingSpec(generator="cycle_graph", learn=True)
+    first = spec.build(SHAPE)
+    with torch.no_grad():
+        first.weights.zero_()
+    assert_close(spec.build(SHAPE).weights, torch.ones(2 * N))
 
 
 def test_an_undirected_edge_acts_both_ways_and_a_loop_once(tmp_path: Path) -> None:
@@ -93,14 +149,16 @@ def test_symmetry_is_told_from_the_weights(tmp_path: Path) -> None:
     assert not written(tmp_path, "0 1 2.5\n1 0 2.0\n", directed=True).build(SHAPE).symmetric
     assert written(tmp_path, "0 1\n1 2\n").build(SHAPE).symmetric
     assert not written(tmp_path, "0 1\n1 2\n", learn=True).build(SHAPE).symmetric
-    assert not written(tmp_path, "0 1\n1 2\n", normalization="degree").build(SHAPE).symmetric
-    assert written(tmp_path, "0 1\n2 3\n4 5\n", normalization="degree").build(SHAPE).symmetric
+    for normalization in ("degree", "strength"):
+        assert not written(tmp_path, "0 1\n1 2\n", normalization=normalization).build(SHAPE).symmetric
+        assert written(tmp_path, "0 1\n2 3\n4 5\n", normalization=normalization).build(SHAPE).symmetric
 
 
-def test_normalization_divides_by_what_arrives(tmp_path: Path) -> None:
+@pytest.mark.parametrize("normalization", ["degree", "strength"])
+def test_normalization_divides_by_what_arrives(tmp_path: Path, normalization: str) -> None:
     plain = weights_of(written(tmp_path, "0 1 2\n1 2 3\n2 2 1\n", strength=1.0))
-    normal = weights_of(written(tmp_path, "0 1 2\n1 2 3\n2 2 1\n", strength=0.5, normalization="degree"))
-    reach = plain.sum(1, keepdim=True)
+    normal = weights_of(written(tmp_path, "0 1 2\n1 2 3\n2 2 1\n", strength=0.5, normalization=normalization))
+    reach = (plain if normalization == "strength" else plain != 0).sum(1, keepdim=True)
     expected = 0.5 * plain / torch.where(reach > 0, reach, 1.0)  # nodes 3 to 5 feel nobody
     assert_close(normal, expected, rtol=1e-6, atol=0)
 
@@ -125,7 +183,7 @@ def test_generators_give_their_adjacency(generator: str, parameters: dict[str, A
 def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
     spec = written(tmp_path, f"0 1\n\n{line}\n2 3\n")
     (problem,) = spec.problems(SHAPE)
-    assert "edges.txt:3: expected `source target [weight]`" in problem and repr(line) in problem
+    assert "edges.txt:3: expected `source target [weight [length]]`" in problem and repr(line) in problem
     with pytest.raises(ValueError, match=r"edges\.txt:3"):
         spec.build(SHAPE)
 
@@ -133,11 +191,11 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize(
     ("text", "fields", "complaint"),
     [
-        ("0 6\n", {}, "a node 6 and the layer 6 oscillators"),
-        ("0 -1\n", {}, "negative node"),
+        ("0 6\n", {}, "edges.txt:1: node 6 is not one of the 6 oscillators"),
+        ("0 -1\n", {}, "edges.txt:1: node -1 is not one of the 6 oscillators"),
         ("0 1 nan\n", {}, "not a finite number"),
         ("0 1 inf\n", {}, "not a finite number"),
-        ("0 1 -1\n", {"normalization": "degree"}, "some weights are negative"),
+        ("0 1 -1\n", {"normalization": "degree"}, "weight -1 is negative, which takes `signed: true`"),
     ],
 )
 def test_edges_that_cannot_be_are_refused(tmp_path: Path, text: str, fields: dict[str, Any], complaint: str) -> None:
@@ -151,9 +209,9 @@ def test_edges_that_cannot_be_are_refused(tmp_path: Path, text: str, fields: dic
         ("watts_strogatz_graph", {"k": 2, "p": 0.1}, "give it a `seed`"),
         ("watts_strogatz_graph", {"seed": 1}, "missing"),
         ("cycle_graph", {"m": 3}, "unexpected keyword"),
-        ("random_regular_graph", {"d": 3, "n": 5, "seed": 1}, "the graph cannot be made"),
-        ("karate_club_graph", {}, "makes 34 nodes, and the layer has 6 oscillators"),
-        ("cycle_graph", {"n": 4}, "makes 4 nodes, and the layer has 6 oscillators"),
+        ("random_regular_graph", {"d": 3, "n": 5, "seed": 1}, "makes no graph of these parameters"),
+        ("karate_club_graph", {}, "has 34 nodes, and the layer has 6 oscillators"),
+        ("cycle_graph", {"n": 4}, "has 4 nodes, and the layer has 6 oscillators"),
         ("graph_atlas_g", {}, "gives no graph"),
     ],
 )
@@ -163,7 +221,7 @@ def test_generators_that_do_not_fit_are_refused(generator: str, parameters: dict
 
 
 def test_a_missing_file_and_sites_are_refused(tmp_path: Path) -> None:
-    spec = GraphCouplingSpec(edges=str(tmp_path / "nowhere.txt"))
+    spec = GraphCouplingSpec(file=str(tmp_path / "nowhere.txt"))
     assert "nowhere.txt" in spec.problems(SHAPE)[0]
     assert "without sites" in GraphCouplingSpec(generator="cycle_graph").problems(StateShape((2, 3), 3, 1))[0]
 
@@ -172,7 +230,7 @@ def test_a_missing_file_and_sites_are_refused(tmp_path: Path) -> None:
     ("fields", "complaint"),
     [
         ({}, "give one of the two"),
-        ({"generator": "cycle_graph", "edges": "a.txt"}, "give one of the two"),
+        ({"generator": "cycle_graph", "file": "a.txt"}, "give one of the two"),
         ({"generator": "cykle_graph"}, "networkx has no generator 'cykle_graph'"),
         ({"generator": "cycle_graph", "learn": True, "normalization": "degree"}, "normalization: none"),
     ],

@@ -132,7 +132,7 @@ def test_more_steps_go_on_where_fewer_end() -> None:
     assert_close(net(features, half, steps=5).states[0]["x"], net(features, steps=9).states[0]["x"])
 
 
-@pytest.mark.parametrize("integrator", ["projected_euler", "geodesic_euler", "rk4"])
+@pytest.mark.parametrize("integrator", ["projected_euler", "geodesic_euler", "heun", "rk4", "dopri5", "torchdiffeq"])
 def test_the_observer_sees_every_state_and_its_energy(integrator: str) -> None:
     net = network(layer(integrator={"kind": integrator, "steps": 3, "step_size": 0.1}))
     features, watch = arriving(), Watch()
@@ -372,8 +372,10 @@ def test_sizes_that_contradict_are_refused(fields: dict[str, Any], complaint: st
     ("fields", "sites", "compiled"),
     [
         ({}, SITES, ["layer 0"]),
-        ({"integrator": {"kind": "rk4"}}, SITES, []),
+        ({"integrator": {"kind": "rk4"}}, SITES, ["layer 0"]),
+        ({"integrator": {"kind": "heun"}}, SITES, ["layer 0"]),
         ({"integrator": {"kind": "dopri5"}}, SITES, []),
+        ({"integrator": {"kind": "torchdiffeq", "method": "rk4"}}, SITES, []),
         ({"coupling": {"kind": "graph", "generator": "cycle_graph"}}, (), []),
     ],
 )
@@ -384,8 +386,24 @@ def test_steps_that_would_not_gain_stay_as_they_are(
 
 
 @pytest.mark.slow
-def test_a_compiled_step_is_the_eager_step() -> None:
-    net, features = network(layer(frequency={"kind": "shared"})), arriving()
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"frequency": {"kind": "shared"}},
+        {"frequency": {"kind": "shared"}, "integrator": {"kind": "rk4", "steps": 3, "step_size": 0.2}},
+        {
+            "manifold": {"kind": "circle"}, "channels": None, "oscillators": 8, "inertia": {"mass": 2.0},
+            "frequency": {"kind": "drawn"}, "integrator": {"kind": "semi_implicit_euler", "steps": 3, "step_size": 0.2},
+        },
+        {
+            "manifold": {"kind": "circle"}, "channels": None, "oscillators": 8, "noise": {"strength": 0.1},
+            "integrator": {"kind": "heun", "steps": 3, "step_size": 0.2},
+        },
+    ],
+    ids=["projected_euler", "rk4", "pendulums", "noise"],
+)  # fmt: skip
+def test_a_compiled_step_is_the_eager_step(fields: dict[str, Any]) -> None:
+    net, features = network(layer(**fields)), arriving()
     watch, watch_compiled = Watch(), Watch()
     eager = net(features, observe=watch).features
     assert net.compile_steps() == ["layer 0"]

@@ -30,10 +30,7 @@ def kuramoto() -> tuple[Oscillators, Tensor, Tensor]:
     oscillators = population(NODES, spec, PerOscillatorFrequencySpec())
     omega = numbers(N, key=5)
     oscillators.frequency.omega.data.copy_(omega)
-    sources, targets, weights = spec.read(N)
-    matrix = torch.zeros(N, N, dtype=torch.float64)
-    matrix[targets, sources] = strength * torch.from_numpy(weights)
-    return oscillators, matrix, omega
+    return oscillators, strength * torch.from_numpy(spec.read(N).matrix(N).toarray()), omega
 
 
 def sines(theta: Tensor, matrix: Tensor, omega: Tensor, push: float = 0.0) -> Tensor:
@@ -109,7 +106,7 @@ def test_each_plane_and_oscillator_has_its_own_frequency() -> None:
     frequency = PerOscillatorFrequencySpec().build(shape).double()
     frequency.omega.data.copy_(numbers(2, 3))
     x = points(1, 4, 3)
-    velocity = frequency(x)
+    velocity = frequency(x, SPHERE.turn)
     for plane in range(2):
         for oscillator in range(3):
             w, (a, b) = frequency.omega[plane, oscillator], x[0, 2 * plane : 2 * plane + 2, oscillator]
@@ -149,7 +146,7 @@ def test_without_projection_the_step_is_another() -> None:
     y = with_.coupling(x, stimulus)
     assert_close(b, SPHERE.retract(x + 0.5 * (y + stimulus)))
     assert (a - b).abs().max() > 1e-2
-    assert with_.evaluate(x, stimulus).y.equal(without.evaluate(x, stimulus).y)
+    assert with_.evaluate({"x": x}, stimulus).y.equal(without.evaluate({"x": x}, stimulus).y)
 
 
 @given(st.integers(0, 10**6))
@@ -157,7 +154,7 @@ def test_velocity_is_tangent(key: int) -> None:
     torch.manual_seed(key)
     oscillators = population(GRID, ConvolutionCouplingSpec(), SharedFrequencySpec(init=1.3))
     x, stimulus = points(2, 4, 5, 4, 3, key=key), numbers(2, 4, 5, 4, 3, key=key + 1)
-    radial = (x * oscillators.velocity(x, stimulus)).sum(-2)
+    radial = (x * oscillators.velocity({"x": x}, stimulus)).sum(-2)
     assert_close(radial, torch.zeros_like(radial), rtol=0, atol=1e-13)
 
 
@@ -193,7 +190,8 @@ def test_a_trained_step_size_gets_the_gradient_of_time() -> None:
     x = circle(numbers(1, N))
     for spec in (GeodesicEulerSpec(learn_step_size=True), RK4Spec(learn_step_size=True)):
         step = spec.build().double()
-        after = step(oscillators, x, NO_STIMULUS, 0 * step.step_size, step.step_size, oscillators.evaluate(x, x * 0))
+        state, dt = {"x": x}, step.step_size
+        after = step(oscillators, state, NO_STIMULUS, 0 * dt, dt, oscillators.evaluate(state, x * 0))["x"]
         weights = numbers(1, 2, N, key=3)
         (slope,) = torch.autograd.grad((weights * after).sum(), step.step_size)
         ends = [follow(spec, oscillators, x, NO_STIMULUS, dt=dt, steps=1)[-1] for dt in (1 + 1e-5, 1 - 1e-5)]

@@ -59,10 +59,10 @@ def test_exponential_at_rest_has_finite_gradients() -> None:
     x = points(1, 3, 4).requires_grad_()
     v = torch.zeros_like(x, requires_grad=True)
     moved = SPHERE.exponential(x, v)
-    assert torch.equal(moved, SPHERE.retract(x))
+    assert torch.equal(moved, x)
     weights = numbers(1, 3, 4, key=1)
     (gradient,) = torch.autograd.grad((weights * moved).sum(), v)
-    assert_close(gradient, SPHERE.project(x, weights).detach() + (gradient * x).sum(-2, keepdim=True).detach() * x)
+    assert_close(gradient, weights)
     assert torch.isfinite(gradient).all()
 
 
@@ -92,12 +92,11 @@ def test_states_do_not_drift_off_in_many_float32_steps(kind: str) -> None:
     assert isinstance(spec, IntegratorSpec)
     oscillators = population(StateShape((), 4, 6), ring(strength=0.3), SharedFrequencySpec(init=0.7)).float()
     step, dt = spec.build(), torch.tensor(0.05)
-    x, stimulus = points(1, 4, 6).float(), 0.1 * numbers(1, 4, 6, key=1).float()
-    count = 500 if kind == "rk4" else 10_000  # many times the work; it is retracted like the others
+    state, stimulus = {"x": points(1, 4, 6).float()}, 0.1 * numbers(1, 4, 6, key=1).float()
     with torch.no_grad():
-        for k in range(count):
-            x = step(oscillators, x, stimulus, k * dt, dt, oscillators.evaluate(x, stimulus))
-    assert SPHERE.drift(x).max() < 1e-6
+        for k in range(3_000 if kind == "rk4" else 10_000):
+            state = step(oscillators, state, stimulus, k * dt, dt, oscillators.evaluate(state, stimulus))
+    assert SPHERE.drift(state["x"]).max() < 1e-6
 
 
 @pytest.mark.parametrize("dimension", [0, 1, -3])

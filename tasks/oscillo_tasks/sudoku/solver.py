@@ -17,12 +17,13 @@ from torch import Tensor
 from oscillo.evaluation import EvaluationRecording
 from oscillo.evaluation.block import Block, Passage
 from oscillo.evaluation.collect import collect
-from oscillo.evaluation.memory import free_memory, too_much
+from oscillo.evaluation.memory import too_much
 from oscillo.network import Network, NetworkSpec
 from oscillo.preparation import weights_of
 from oscillo.recording import RunDirectory
 from oscillo.spec import Document, load_plugins, validate
 from oscillo.training.evaluation_spec import EarlyStopSpec, EvaluationSpec, Selector
+from oscillo.training.hardware import free_memory
 from oscillo.training.spec import ObservablesSpec, RecordingSpec
 from oscillo_tasks.sudoku.boards import BoardError, check, contradictions, digit_string
 from oscillo_tasks.sudoku.task import BoardData, SudokuTaskSpec

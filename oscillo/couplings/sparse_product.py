@@ -1,0 +1,123 @@
+"""Sparse products W x of any number of columns, with gradients, compiled or not.
+
+On the CPU the product runs in C (`sparse_product.c`, compiled once and kept in a cache), which reads every link once for
+all columns; without a C compiler, and on other devices, it is PyTorch's own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_SOURCE = Path(__file__).with_suffix(".c")
+_FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
+
+
+def sparse_product(weights: Tensor, x: Tensor, links: tuple[Tensor, ...]) -> Tensor:
+    """W x, [n, column].
+
+    Args:
+        weights: values of W in the order of its links, [link].
+        x: [n, column], contiguous.
+        links: row pointers [n + 1] and columns [link] of W, those of its transpose, all int32, and where the
+            transpose's values stand among the weights, int64 [link].
+    """
+    if torch.is_grad_enabled() and (weights.requires_grad or x.requires_grad):
+        return _Product.apply(weights, x, *links)  # pyright: ignore[reportReturnType]
+    return torch.ops.oscillo.sparse_product(weights, x, links[0], links[1])
+
+
+class _Product(torch.autograd.Function):
+    """W x, with the transpose's layout at hand for the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor, *transpose: Tensor) -> Tensor:
+        ctx.save_for_backward(weights, x, rows, columns, *transpose)
+        return torch.ops.oscillo.sparse_product(weights, x, rows, columns)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        gradient = gradients[0].contiguous()
+        weights, x, rows, columns, rows_back, columns_back, back = ctx.saved_tensors
+        of_x = of_weights = None
+        if ctx.needs_input_grad[1]:
+            of_x = torch.ops.oscillo.sparse_product(weights[back], gradient, rows_back, columns_back)
+        if ctx.needs_input_grad[0]:
+            of_weights = (gradient[targets(rows)] * x[columns]).sum(1)
+        return of_weights, of_x, None, None, None, None, None
+
+
+def targets(rows: Tensor) -> Tensor:
+    """Row number of each entry, int64 [link], from row pointers."""
+    return torch.repeat_interleave(torch.arange(len(rows) - 1, device=rows.device), rows.diff())
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The product in C; None where there is no C compiler.
+
+    Raises:
+        RuntimeError: when there is a compiler and it fails.
+    """
+    compiler = os.environ.get("CC") or next(filter(shutil.which, ("gcc", "clang", "cc")), None)
+    if compiler is None or not _SOURCE.is_file():
+        return None
+    key = hashlib.sha256("|".join((_SOURCE.read_text(), compiler, *_FLAGS, _processor())).encode()).hexdigest()[:16]
+    folder = Path(os.environ.get("OSCILLO_CACHE") or Path.home() / ".cache" / "oscillo") / "compiled"
+    built = folder / f"sparse_product-{key}.so"
+    if not built.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = built.with_suffix(f".{os.getpid()}")
+        command = [*compiler.split(), *_FLAGS, "-o", str(fresh), str(_SOURCE)]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed: {found.stderr.strip()[:500]}")
+        fresh.replace(built)
+    return ctypes.CDLL(str(built))
+
+
+def _processor() -> str:
+    """What the machine's code is made for; a cache may be shared between machines."""
+    described = Path("/proc/cpuinfo")
+    lines = described.read_text().splitlines() if described.exists() else []
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
+def _on_cpu(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    built = library()
+    if built is None or x.dtype not in (torch.float32, torch.float64) or rows.dtype != torch.int32:
+        return _by_torch(weights, x, rows, columns)
+    x, y = x.contiguous(), torch.empty_like(x, memory_format=torch.contiguous_format)
+    function = built.product_float if x.dtype == torch.float32 else built.product_double
+    pointers = (ctypes.c_void_p(tensor.data_ptr()) for tensor in (rows, columns, weights, x, y))
+    function(ctypes.c_int64(x.shape[0]), ctypes.c_int64(x.shape[1]), *pointers, ctypes.c_int(torch.get_num_threads()))
+    return y
+
+
+def _by_torch(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    count = x.shape[0]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(rows, columns, weights, (count, count), check_invariants=False) @ x
+
+
+_LIBRARY = torch.library.Library("oscillo", "FRAGMENT")
+_LIBRARY.define("sparse_product(Tensor weights, Tensor x, Tensor rows, Tensor columns) -> Tensor")
+_LIBRARY.impl("sparse_product", _on_cpu, "CPU")
+_LIBRARY.impl("sparse_product", _by_torch, "CUDA")
+
+
+@torch.library.register_fake("oscillo::sparse_product")
+def _(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    return x.new_empty(x.shape)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from oscillo.couplings import sparse_product as module
+from oscillo.couplings.sparse_product import library, sparse_product
+
+N = 12
+
+
+def links(seed: int, density: float) -> tuple[torch.Tensor, tuple[torch.Tensor, ...], torch.Tensor]:
+    """Weights, layout as `GraphCoupling` keeps it, and the dense matrix."""
+    generator = torch.Generator().manual_seed(seed)
+    there = torch.rand(N, N, generator=generator) < density
+    dense = torch.where(there, torch.randn(N, N, generator=generator, dtype=torch.float64), 0.0)
+    w = dense.to_sparse_csr()
+    back = dense.T.contiguous().to_sparse_csr()
+    position = torch.zeros(N, N, dtype=torch.int64)
+    position[there] = torch.arange(int(there.sum()))
+    order = position.T[there.T]
+    layout = tuple(part.int() for part in (w.crow_indices(), w.col_indices(), back.crow_indices(), back.col_indices()))
+    return w.values().clone(), (*layout, order), dense
+
+
+@given(st.integers(0, 2**31), st.sampled_from([0.0, 0.2, 1.0]), st.integers(1, 140))
+def test_product_equals_the_dense_one(seed: int, density: float, columns: int) -> None:
+    weights, layout, dense = links(seed, density)
+    x = torch.randn(N, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    assert_close(sparse_product(weights, x, layout), dense @ x)
+    single = sparse_product(weights.float(), x.float(), layout)
+    assert single.dtype == torch.float32
+    assert_close(single, (dense @ x).float(), rtol=1e-4, atol=1e-5)
+
+
+@given(st.integers(0, 2**31), st.integers(2, 140))
+def test_a_column_does_not_depend_on_those_beside_it(seed: int, columns: int) -> None:
+    weights, layout, _ = links(seed, 0.5)
+    x = torch.randn(N, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    together = sparse_product(weights, x, layout)
+    for column in (0, columns // 2, columns - 1):
+        alone = sparse_product(weights, x[:, column : column + 1].contiguous(), layout)
+        assert_close(alone[:, 0], together[:, column], rtol=0, atol=1e-15)
+
+
+def test_gradients() -> None:
+    weights, layout, _ = links(3, 0.4)
+    x = torch.randn(N, 5, dtype=torch.float64)
+    inputs = (weights.requires_grad_(), x.requires_grad_())
+    assert torch.autograd.gradcheck(lambda w, x: sparse_product(w, x, layout), inputs)
+
+
+def test_without_a_compiler_it_is_torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, layout, dense = links(4, 0.3)
+    x = torch.randn(N, 7, dtype=torch.float64)
+    with_compiler = sparse_product(weights, x, layout)
+    monkeypatch.setattr(module, "library", lambda: None)
+    assert_close(sparse_product(weights, x, layout), with_compiler)
+    assert_close(with_compiler, dense @ x)
+
+
+def test_a_compiler_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setenv("CC", "false")
+    monkeypatch.setenv("OSCILLO_CACHE", str(tmp_path))
+    library.cache_clear()
+    try:
+        with pytest.raises(RuntimeError, match="false .* failed"):
+            library()
+    finally:
+        library.cache_clear()
