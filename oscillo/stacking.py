@@ -35,6 +35,7 @@ class Stack(Generic[M]):
     def __init__(self, first: M) -> None:
         self.first, self.count = first, 1
         self._others: dict[tuple[str, str], dict[int, Tensor]] = {}
+        self._asymmetric: set[str] = set()
 
     def add(self, module: M) -> None:
         """Take in the module of the next sample.
@@ -44,15 +45,17 @@ class Stack(Generic[M]):
         """
         for place, own, other in _aligned("", self.first, module):
             if getattr(own, "symmetric", False) and not getattr(other, "symmetric", False):
-                own.symmetric = False  # pyright: ignore[reportAttributeAccessIssue]
-            theirs = _tensors(other)
-            for name, tensor in _tensors(own).items():
-                value = theirs.get(name)
-                if (value is None) != (tensor is None):
-                    raise NotStackable(f"{place}{name}")
-                if value is None or tensor is None or (value.shape == tensor.shape and torch.equal(value, tensor)):
+                self._asymmetric.add(place)
+            mine, theirs = _tensors(own), _tensors(other)
+            for name in mine | theirs:
+                tensor, value = mine.get(name), theirs.get(name)
+                if tensor is None and value is None:
                     continue
-                if name not in getattr(own, "stackable", ()) or value.shape != tensor.shape:
+                if tensor is None or value is None or value.shape != tensor.shape:
+                    raise NotStackable(f"{place}{name}")
+                if torch.equal(value, tensor):
+                    continue
+                if name not in getattr(own, "stackable", ()):
                     raise NotStackable(f"{place}{name}")
                 self._others.setdefault((place, name), {})[self.count] = value.detach()
         self.count += 1
@@ -64,8 +67,10 @@ class Stack(Generic[M]):
             axes: number of axes of a state, the samples' included.
         """
         together = copy.deepcopy(self.first)
+        for place in self._asymmetric:
+            together.get_submodule(place.rstrip(".")).symmetric = False  # pyright: ignore[reportAttributeAccessIssue]
         for (place, name), others in self._others.items():
-            part = together.get_submodule(place.rstrip(".")) if place else together
+            part = together.get_submodule(place.rstrip("."))
             first = _tensors(part)[name]
             assert first is not None
             _put(part, name, torch.stack([others.get(i, first.detach()) for i in range(self.count)]), axes)
@@ -103,17 +108,20 @@ def _aligned(place: str, own: nn.Module, other: nn.Module) -> Iterator[tuple[str
     if type(own) is not type(other):
         raise NotStackable(place.rstrip(".") or "the kind")
     mine, theirs = _plain(own), _plain(other)
-    for name in mine:
-        if theirs.get(name) != mine[name]:
+    for name in mine | theirs:
+        if mine.get(name) != theirs.get(name):
             raise NotStackable(f"{place}{name}")
     yield place, own, other
-    for name, part in own.named_children():
-        yield from _aligned(f"{place}{name}.", part, getattr(other, name))
+    parts, others = dict(own.named_children()), dict(other.named_children())
+    for name in parts | others:
+        if name not in parts or name not in others:
+            raise NotStackable(f"{place}{name}")
+        yield from _aligned(f"{place}{name}.", parts[name], others[name])
 
 
 def _plain(module: nn.Module) -> dict[str, object]:
-    """Attributes that are no tensors and no modules."""
-    kept = (int, float, str, bool, tuple)
+    """Attributes that are no tensors and no modules; one that is None counts as not there."""
+    kept = (int, float, str, bool, tuple, dict)
     return {
         name: value for name, value in vars(module).items()
         if isinstance(value, kept) and not name.startswith("_") and name != "symmetric"

@@ -14,19 +14,23 @@ from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.recording import TrajectoryStore, bytes_expected
 from oscillo.recording.declarations import ArrayDeclaration, coordinate
 from oscillo.simulation.ensemble import EnsembleSpec, Member
-from oscillo.simulation.observables import Observable, Series, Summary, Variable
+from oscillo.simulation.observables import Observable, Series, Summary, Variable, site_dims
 
 SERIES, STATES, SUMMARY = "series", "states", "summary"
 """The groups of the store."""
 
+# fmt: off
 STATISTICS = {
     "steps": ("steps", "steps of the integrator; inner ones where it chooses them"),
     "rejected": ("rejected steps", "attempted steps whose error was too large"),
     "evaluations": ("evaluations", "evaluations of the right-hand side by the integrator"),
     "drift": ("drift", "largest distance from the manifold before a state was taken back to it"),
-    "diverged_at": ("time of divergence", "time at which the state was first seen not to be finite; NaN if it never was"),
-    "diverged_oscillator": ("oscillator that diverged", "the first oscillator that was not finite; -1 for none"),
+    "diverged_at": ("time of divergence", "time when the state was first seen not to be finite; NaN if it never was"),
+    "diverged_oscillator": (
+        "oscillator that diverged", "the first that was not finite, counted over sites and oscillators; -1 for none"
+    ),
 }
+# fmt: on
 """What is told of every sample's integration."""
 
 
@@ -57,37 +61,44 @@ class SimulationRecording:
 
     Attributes:
         series, states: when these are recorded; no states when they are not kept.
+        names: names of the coordinates of what varies, by its place in the spec.
+
+    Raises:
+        ValueError: when two observables fill the same array.
     """
 
     def __init__(
         self, layer: OscillatorLayer, observables: Sequence[Observable], ensemble: EnsembleSpec,
         series: Times, states: Times | None, dtype: torch.dtype,
     ) -> None:  # fmt: skip
-        self.layer, self.observables, self.members, self.names = layer, observables, ensemble.members, ensemble.names
+        self.layer, self.observables, self.members = layer, observables, ensemble.members
         self.series, self.states = series, states
         self.dtype = "float64" if dtype == torch.float64 else "float32"
         self.samples = len(self.members)
+        self.names: dict[str, str] = {}
+        declared = [array for group in self._groups for array in _distinct(self._group(group))]
+        taken = {array.name for array in declared} | {dim for array in declared for dim in array.dims}
+        self.names = ensemble.names(taken)
 
     @property
     def bytes(self) -> int:
         """Bytes that the store will take."""
-        groups = [self._group(SERIES), self._group(SUMMARY)] + ([self._group(STATES)] if self.states else [])
-        return sum(bytes_expected(group) for group in groups)
+        return sum(bytes_expected(self._group(group)) for group in self._groups)
 
     def declare(self, store: TrajectoryStore) -> None:
         """Make the groups along time in a store."""
         for name in self._along_time:
             store.declare(name, self._group(name), self._attributes)
 
-    def append(self, store: TrajectoryStore, rows: Mapping[str, Sequence[Mapping[str, Tensor]]], times: Mapping[str, Sequence[float]]) -> None:
-        """Add what was recorded at some times: for each group a mapping of variables for each time."""
-        for group, records in rows.items():
-            if not records:
-                continue
-            store.append(f"{group}/time", np.asarray(times[group], dtype=np.float64))
-            for name in records[0]:
-                block = torch.stack([record[name] for record in records], dim=1)
-                store.append(f"{group}/{name}", block.numpy())
+    def append(
+        self, store: TrajectoryStore, group: str, times: Sequence[float], rows: Sequence[Mapping[str, Tensor]]
+    ) -> None:
+        """Add what was recorded in a group at some times: a mapping of variables for each."""
+        if not times:
+            return
+        store.append(f"{group}/time", np.asarray(times, dtype=np.float64))
+        for name in rows[0]:
+            store.append(f"{group}/{name}", torch.stack([row[name] for row in rows], dim=1).numpy())
 
     def finish(self, store: TrajectoryStore, summary: Mapping[str, Tensor]) -> None:
         """Write the summary."""
@@ -95,7 +106,8 @@ class SimulationRecording:
         store.declare(SUMMARY, declared, self._attributes)
         for declaration in declared:
             if declaration.name in summary:
-                store.write(f"{SUMMARY}/{declaration.name}", (), summary[declaration.name].cpu().numpy().astype(declaration.dtype))
+                values = summary[declaration.name].cpu().numpy().astype(declaration.dtype)
+                store.write(f"{SUMMARY}/{declaration.name}", (), values)
         self._write_members(store, SUMMARY)
 
     def write_members(self, store: TrajectoryStore) -> None:
@@ -121,6 +133,10 @@ class SimulationRecording:
     @property
     def _along_time(self) -> list[str]:
         return [SERIES, STATES] if self.states else [SERIES]
+
+    @property
+    def _groups(self) -> list[str]:
+        return [*self._along_time, SUMMARY]
 
     @property
     def _attributes(self) -> dict[str, str]:
@@ -150,11 +166,9 @@ class SimulationRecording:
 
     def _state_variables(self) -> list[tuple[Variable, str]]:
         shape, winds = self.layer.shape, self.layer.oscillators.manifold.winds
-        grid = {0: (), 2: ("y", "x")}.get(len(shape.sites), tuple(f"site{axis}" for axis in range(len(shape.sites))))
-        each = ((*grid, "oscillator"), (*shape.sites, shape.oscillators))
-        full = each if winds else (
-            (*grid, "component", "oscillator"), (*shape.sites, shape.components, shape.oscillators)
-        )  # fmt: skip
+        each = (site_dims(shape), (*shape.sites, shape.oscillators))
+        full = ((*each[0][:-1], "component", "oscillator"), (*shape.sites, shape.components, shape.oscillators))
+        full = each if winds else full
         found = []
         if winds:
             found.append((Variable("phase", "phase", *each, "rad", "angle in [-pi, pi]"), self.dtype))
@@ -169,9 +183,9 @@ class SimulationRecording:
         variables = [v for o in self.observables if isinstance(o, Summary) for v in o.variables]
         for v in self.moments:
             text = "over the recorded times after the transient"
-            variables.append(v._replace(name=f"{v.name}_mean", long_name=f"mean {v.long_name}", description=f"mean {text}"))
-            spread = f"standard deviation of the {v.long_name}"
-            variables.append(v._replace(name=f"{v.name}_std", long_name=spread, description=f"standard deviation {text}"))
+            for end, words in (("mean", "mean"), ("std", "standard deviation")):
+                long_name = f"{words} {'of the ' if end == 'std' else ''}{v.long_name}"
+                variables.append(Variable(f"{v.name}_{end}", long_name, units=v.units, description=f"{words} {text}"))
         arrays = [
             ArrayDeclaration(
                 v.name, ("sample", *v.dims), (self.samples, *v.shape), "float64", v.units, v.long_name, v.description
@@ -205,3 +219,15 @@ def member_columns(members: Sequence[Member], names: Mapping[str, str]) -> dict[
     for place, name in names.items():
         columns[name] = np.array([member.parameters[place] for member in members])
     return columns
+
+
+def _distinct(declared: list[ArrayDeclaration]) -> list[ArrayDeclaration]:
+    """The arrays of one group.
+
+    Raises:
+        ValueError: when two have one name.
+    """
+    names = [array.name for array in declared]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"two observables fill `{twice[0]}`; leave one of them out")
+    return declared

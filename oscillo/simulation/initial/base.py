@@ -10,6 +10,7 @@ from torch import Tensor
 
 from oscillo.draws import Draws
 from oscillo.layout import State
+from oscillo.network.layer import Problem
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
 from oscillo.spec import ComponentSpec
 
@@ -22,8 +23,8 @@ class InitialSpec(ComponentSpec):
 
     role: ClassVar[str] = "initial"
 
-    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
-        """Reasons why that layer cannot start so; empty when it can."""
+    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...], samples: int) -> list[Problem]:
+        """Reasons why so many samples of that layer cannot start so, each with its place; empty when they can."""
         return []
 
     def states(self, layer: OscillatorLayer, draws: Draws) -> State:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from oscillo.draws import Draws
 from oscillo.layout import State
+from oscillo.network.layer import Problem
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
 from oscillo.recording import RunDirectory, RunDirectoryError
 from oscillo.simulation.initial.base import InitialSpec, axes
@@ -29,27 +30,30 @@ class FormerRunInitialSpec(InitialSpec):
         description="The sample of it that all start from; left out, each from the sample of its own number.",
     )  # fmt: skip
 
-    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
-        """A run that has got anywhere, with states of this shape."""
+    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...], samples: int) -> list[Problem]:
+        """A run that has got anywhere, with finite states of this shape, and as many as there are samples."""
         shape = layer.shape(sites)
         try:
             x = self._read()["x"]
         except ValueError as error:
-            return [str(error)]
+            return [(("path",), str(error))]
         wanted = (*shape.sites, shape.components, shape.oscillators)
         if tuple(x.shape[1:]) != wanted:
-            return [f"the states of {self.path} are {list(x.shape[1:])}, and those of this layer {list(wanted)}"]
+            return [(("path",), f"the states of {self.path} are {list(x.shape[1:])}, and a state is {list(wanted)}")]
+        if self.sample is None and len(x) not in (1, samples):
+            return [((), f"{self.path} has {len(x)} samples, and there are {samples}; choose one of them by `sample`")]
         if self.sample is not None and self.sample >= len(x):
-            return [f"{self.path} has {len(x)} samples, numbered from 0, and no sample {self.sample}"]
+            return [(("sample",), f"{self.path} has {len(x)} samples, numbered from 0, and no sample {self.sample}")]
+        started = x if self.sample is None else x[self.sample]
+        if not bool(torch.isfinite(started).all()):
+            return [((), f"{self.path} has diverged; choose a sample that has not by `sample`, or another run")]
         return []
 
     def states(self, layer: OscillatorLayer, draws: Draws) -> State:
         """The last states, as many as there are samples."""
         state, samples = self._read(), len(draws.index)
-        count = len(state["x"])
-        if self.sample is None and count not in (1, samples):
-            raise ValueError(f"{self.path} has {count} samples, and there are {samples}; choose one by `sample`")
-        chosen = torch.full((samples,), self.sample or 0) if self.sample is not None or count == 1 else torch.arange(samples)
+        alone = self.sample is not None or len(state["x"]) == 1
+        chosen = torch.full((samples,), self.sample or 0) if alone else torch.arange(samples)
         found = {"x": state["x"][chosen].double().reshape(samples, *axes(layer))}
         if "v" in state and layer.oscillators.inertia is not None:
             found["v"] = state["v"][chosen].double().reshape(samples, *axes(layer))
@@ -62,5 +66,5 @@ class FormerRunInitialSpec(InitialSpec):
         except (RunDirectoryError, CheckpointError) as error:
             raise ValueError(str(error)) from error
         if saved is None or "state" not in saved:
-            raise ValueError(f"{self.path} has no state to start from: it is no simulation, or was stopped before its first")
+            raise ValueError(f"{self.path} has no state to start from: it is no simulation, or it has not begun")
         return saved["state"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from oscillo.draws import Draws
 from oscillo.layout import State
+from oscillo.network.layer import Problem
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
 from oscillo.simulation.initial.base import DisturbedInitialSpec, axes
 from oscillo.spec import register
@@ -29,19 +31,19 @@ class GivenInitialSpec(DisturbedInitialSpec):
     )
     v: Values | None = Field(default=None, description="Velocities of oscillators with inertia; left out, at rest.")
 
-    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
+    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...], samples: int) -> list[Problem]:
         """Numbers that are there and fit; velocities where there is inertia."""
         shape = layer.shape(sites)
-        found = []
+        found: list[Problem] = []
         for name in ("x", "v"):
             values = getattr(self, name)
             try:
                 if values is not None:
                     _read(values, (*shape.sites, shape.components, shape.oscillators))
-            except (ValueError, OSError) as error:
-                found.append(f"{name}: {error}")
+            except ValueError as error:
+                found.append(((name,), str(error)))
         if self.v is not None and layer.inertia is None:
-            found.append("velocities are part of the state with `inertia` only; leave out `v`")
+            found.append((("v",), "velocities are part of the state with `inertia` only; leave `v` out"))
         return found
 
     def states(self, layer: OscillatorLayer, draws: Draws) -> State:
@@ -59,6 +61,8 @@ def _read(values: Values, sizes: tuple[int, ...]) -> Tensor:
         ValueError: when they do not fit.
     """
     if isinstance(values, int | float):
+        if not isfinite(values):
+            raise ValueError(f"{values} is not finite")
         return torch.full(sizes, float(values), dtype=torch.float64)
     array = read_array(values) if isinstance(values, str) else np.asarray(values, dtype=np.float64)
     what = values if isinstance(values, str) else "the list"

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from oscillo.draws import Draws
 from oscillo.layout import State
+from oscillo.network.layer import Problem
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
 from oscillo.simulation.initial.base import DisturbedInitialSpec, as_state, axes
 from oscillo.spec import register
@@ -25,14 +26,15 @@ class TwistedInitialSpec(DisturbedInitialSpec):
         description="q: whole turns around the ring, or along each axis of the grid. [0] starts all in phase.",
     )  # fmt: skip
 
-    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
+    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...], samples: int) -> list[Problem]:
         """Phases, and a number of turns for every axis."""
         if layer.manifold.seen != 2:
-            return [f"twisted states are made of phases, and vectors of {layer.manifold.seen} components have none"]
+            words = f"twisted states are made of phases, and vectors of {layer.manifold.seen} components have none"
+            return [((), f"{words}; take `uniform` or `given`")]
         wanted = max(1, len(sites))
         if len(self.turns) != wanted:
             where = f"the grid has {wanted} axes" if sites else "a ring has one axis"
-            return [f"`turns` has {len(self.turns)} numbers, and {where}"]
+            return [(("turns",), f"{len(self.turns)} numbers, and {where}")]
         return []
 
     def states(self, layer: OscillatorLayer, draws: Draws) -> State:

@@ -9,6 +9,7 @@ from pydantic import Field
 from oscillo.draws import Draws
 from oscillo.layout import State
 from oscillo.manifolds import SphereSpec
+from oscillo.network.layer import Problem
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
 from oscillo.simulation.initial.base import INITIAL, InitialSpec, axes
 from oscillo.spec import register
@@ -20,13 +21,15 @@ class UniformInitialSpec(InitialSpec):
 
     kind: Literal["uniform"] = "uniform"
     scale: float = Field(
-        default=1.0, gt=0, le=1e6, description="What states are multiplied by: 0.1 starts near angle zero, or the origin."
-    )
+        default=1.0, gt=0, le=1e6,
+        description="What states are multiplied by: 0.1 starts near angle zero, or the origin.",
+    )  # fmt: skip
 
-    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
+    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...], samples: int) -> list[Problem]:
         """A sphere has no points near the origin."""
         if self.scale != 1 and isinstance(layer.manifold, SphereSpec):
-            return ["on a sphere all points are as far from the origin; leave out `scale`, or take `given` with `noise`"]
+            words = "on a sphere all points are as far from the origin"
+            return [(("scale",), f"{words}; leave `scale` out, or take `given` with `noise`")]
         return []
 
     def states(self, layer: OscillatorLayer, draws: Draws) -> State:

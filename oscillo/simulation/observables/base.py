@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
-from oscillo.layout import State
+from oscillo.layout import State, StateShape
 from oscillo.measures import Running
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
 from oscillo.oscillators import Evaluation
@@ -66,6 +66,11 @@ class ObservableSpec(ComponentSpec):
 
     role: ClassVar[str] = "observable"
 
+    @property
+    def fills(self) -> str:
+        """Name of the first array that it fills; no two observables of a simulation have the same."""
+        return getattr(self, "kind", "")
+
     def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
         """Reasons why it cannot be taken from that layer; empty when it can."""
         return []
@@ -111,6 +116,12 @@ class Summary(Observable):
         """The numbers, by the names of the variables, [sample, ...]."""
 
 
+def site_dims(shape: StateShape) -> tuple[str, ...]:
+    """Names of the axes of a number for each oscillator: its sites, and its place there."""
+    sites = ("y", "x") if len(shape.sites) == 2 else tuple(f"site{axis}" for axis in range(len(shape.sites)))
+    return (*sites, "oscillator")
+
+
 def counted(running: Running, samples: int) -> Running:
     """What an accumulator keeps, with its counts for each sample: all tensors are [sample, ...]."""
     return {name: value.expand(samples) if value.ndim == 0 else value for name, value in running.items()}
@@ -132,5 +143,3 @@ def no_phase(layer: OscillatorLayerSpec, kind: str) -> list[str]:
         return []
     manifold = getattr(layer.manifold, "kind", "")
     return [f"`{kind}` is about phases, and a {manifold} of {layer.manifold.seen} components has none"]
-
-

@@ -27,6 +27,8 @@ class LocalOrderSpec(ObservableSpec):
         """A ring or a grid, with room for the window."""
         if len(sites) not in (0, 2):
             return [f"local order is taken on a ring (no sites) or a grid (y, x), and the sites are {list(sites)}"]
+        if not sites and self.boundary != "circular":
+            return ["a ring has no edge; leave out `boundary`"]
         shortest = min(sites) if sites else layer.shape(sites).oscillators
         if 2 * self.radius + 1 > shortest:
             return [f"a window of {2 * self.radius + 1} is longer than the {'grid' if sites else 'ring'}, {shortest}"]
@@ -41,7 +43,8 @@ class LocalOrder(Series):
     """|mean of z over the window| (Wolfrum et al. 2011): near 1 in coherent parts of a chimera state."""
 
     def __init__(self, spec: LocalOrderSpec, layer: OscillatorLayer) -> None:
-        self.radius, self.boundary, shape = spec.radius, spec.boundary, layer.shape
+        self.radius, shape = spec.radius, layer.shape
+        self.boundary: Literal["zero", "circular"] = spec.boundary
         self.grid = bool(shape.sites)
         dims = ("y", "x", "oscillator") if self.grid else ("oscillator",)
         text = f"|mean z| over a window of {2 * spec.radius + 1}"

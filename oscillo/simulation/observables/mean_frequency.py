@@ -9,7 +9,7 @@ from torch import Tensor
 
 from oscillo.measures import MeanFrequency, Running, mean_frequency
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
-from oscillo.simulation.observables.base import Moment, ObservableSpec, Summary, Variable, counted, no_phase, uncounted
+from oscillo.simulation.observables.base import Moment, ObservableSpec, Summary, Variable, counted, no_phase, site_dims, uncounted
 from oscillo.spec import register
 
 
@@ -30,10 +30,9 @@ class MeanFrequencySpec(ObservableSpec):
 
 def _variable(layer: OscillatorLayer) -> tuple[Variable, ...]:
     shape = layer.shape
-    sites = {0: (), 2: ("y", "x")}.get(len(shape.sites), tuple(f"site{axis}" for axis in range(len(shape.sites))))
     text = "angle turned through after the transient, over its time"
     sizes = (*shape.sites, shape.oscillators)
-    return (Variable("mean_frequency", "mean frequency", (*sites, "oscillator"), sizes, "rad/time", text),)
+    return (Variable("mean_frequency", "mean frequency", site_dims(shape), sizes, "rad/time", text),)
 
 
 class ByTurns(Summary):

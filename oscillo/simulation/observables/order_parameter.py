@@ -20,21 +20,25 @@ class OrderParameterSpec(ObservableSpec):
     kind: Literal["order_parameter"] = "order_parameter"
     moment: int = Field(default=1, ge=1, description="m: 2 tells two opposite clusters from disorder, and so on.")
 
+    @property
+    def fills(self) -> str:
+        """Its name, and the moment behind the first."""
+        return "order_parameter" if self.moment == 1 else f"order_parameter_{self.moment}"
+
     def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
         """Higher moments are about phases."""
         return no_phase(layer, f"order_parameter with moment {self.moment}") if self.moment > 1 else []
 
     def build(self, layer: OscillatorLayer, interval: float) -> OrderParameter:
         """The mean over all oscillators."""
-        return OrderParameter(self.moment)
+        return OrderParameter(self.moment, self.fills)
 
 
 class OrderParameter(Series):
     """R = |mean_j z_j| (Kuramoto 1975), or |mean_j exp(i m theta_j)| (Daido 1992), over all sites and oscillators."""
 
-    def __init__(self, moment: int) -> None:
-        self.moment = moment
-        self.name = "order_parameter" if moment == 1 else f"order_parameter_{moment}"
+    def __init__(self, moment: int, name: str) -> None:
+        self.moment, self.name = moment, name
         text = "|mean z|" if moment == 1 else f"|mean exp({moment} i theta)|"
         long_name = "order parameter" if moment == 1 else f"order parameter, moment {moment}"
         self.variables = (Variable(self.name, long_name, description=f"{text} over all oscillators"),)

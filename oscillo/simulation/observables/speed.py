@@ -9,7 +9,7 @@ from torch import Tensor
 
 from oscillo.measures import speed
 from oscillo.network.oscillator_layer import OscillatorLayer
-from oscillo.simulation.observables.base import Moment, ObservableSpec, Series, Variable
+from oscillo.simulation.observables.base import Moment, ObservableSpec, Series, Variable, site_dims
 from oscillo.spec import register
 
 
@@ -30,8 +30,7 @@ class Speed(Series):
 
     def __init__(self, layer: OscillatorLayer, *, each: bool) -> None:
         self.each, shape = each, layer.shape
-        sites = {0: (), 2: ("y", "x")}.get(len(shape.sites), tuple(f"site{axis}" for axis in range(len(shape.sites))))
-        dims, sizes = ((*sites, "oscillator"), (*shape.sites, shape.oscillators)) if each else ((), ())
+        dims, sizes = (site_dims(shape), (*shape.sites, shape.oscillators)) if each else ((), ())
         self.variables = (Variable("speed", "speed", dims, sizes, "1/time", "|dx/dt|" + ("" if each else ", mean")),)
 
     def measure(self, moment: Moment) -> dict[str, Tensor]:
