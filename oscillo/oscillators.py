@@ -183,6 +183,17 @@ class Oscillators(nn.Module):
         """The state a straight step further, not settled."""
         return state | {name: state[name] + dt * rate for name, rate in rates.items()}
 
+    def carried(self, state: State, rates: State, dt: Tensor | float) -> State:
+        """The state an Euler step further, not settled: x straight on, v carried along its way and pushed.
+
+        On a sphere a velocity that went straight on, too, would grow at every step, in the end without bound.
+        """
+        after = self.moved(state, rates, dt)
+        if "v" in state:
+            x, manifold = state["x"], self.manifold
+            after["v"] = manifold.carry(x, state["v"], dt) + dt * manifold.transport(x, rates["v"])
+        return after
+
     def settled(self, state: State) -> State:
         """The state back on the manifold: x retracted, its whole turns counted, v tangent."""
         x, manifold = state["x"], self.manifold

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 
 M = TypeVar("M", bound=nn.Module)
 
+_DERIVED = ("symmetric", "compilable", "node_major")
+"""Attributes that follow from the others."""
+
 
 class NotStackable(ValueError):
     """Modules differ in something that cannot differ from sample to sample.
@@ -68,7 +71,7 @@ class Stack(Generic[M]):
         """
         together = copy.deepcopy(self.first)
         for place in self._asymmetric:
-            together.get_submodule(place.rstrip(".")).symmetric = False  # pyright: ignore[reportAttributeAccessIssue]
+            together.get_submodule(place.rstrip(".")).symmetric = False  # pyright: ignore[reportArgumentType]
         for (place, name), others in self._others.items():
             part = together.get_submodule(place.rstrip("."))
             first = _tensors(part)[name]
@@ -93,7 +96,9 @@ def of_samples(module: M, samples: Tensor) -> M:
         store = chosen._parameters if name in chosen._parameters else chosen._buffers
         value = store[name]
         assert value is not None
-        store[name] = nn.Parameter(value[samples], requires_grad=False) if name in module._parameters else value[samples]
+        store[name] = (
+            nn.Parameter(value[samples], requires_grad=False) if name in module._parameters else value[samples]
+        )
     for name, part in module._modules.items():
         chosen._modules[name] = None if part is None else of_samples(part, samples)
     return chosen
@@ -120,11 +125,11 @@ def _aligned(place: str, own: nn.Module, other: nn.Module) -> Iterator[tuple[str
 
 
 def _plain(module: nn.Module) -> dict[str, object]:
-    """Attributes that are no tensors and no modules; one that is None counts as not there."""
+    """Attributes that are no tensors and no modules; of an object its kind, and None counts as not there."""
     kept = (int, float, str, bool, tuple, dict)
     return {
-        name: value for name, value in vars(module).items()
-        if isinstance(value, kept) and not name.startswith("_") and name != "symmetric"
+        name: value if isinstance(value, kept) else type(value) for name, value in vars(module).items()
+        if value is not None and not name.startswith("_") and name not in _DERIVED
     }  # fmt: skip
 
 

@@ -33,7 +33,8 @@ class ConvolutionCouplingSpec(CouplingSpec):
         default=None, description="Whether a constant is added to the field; left out, with free weights it is."
     )
     profile: list[Gaussian] | None = Field(
-        default=None, min_length=1,
+        default=None,
+        min_length=1,
         description="The kernel as a sum of Gaussians of the distance in sites, in place of free weights; it joins "
         "oscillators of one number, by the component matrix `matrix`.",
     )
@@ -102,7 +103,9 @@ class Convolution(Coupling):
         self.weight, self.bias = kernel.weight, kernel.bias
         if given is not None:
             self.weight = nn.Parameter(given.to(torch.get_default_dtype()))
-            self.symmetric = self.symmetric or (not spec.learn and torch.equal(given, given.transpose(0, 1).flip(-2, -1)))
+            self.symmetric = self.symmetric or (
+                not spec.learn and torch.equal(given, given.transpose(0, 1).flip(-2, -1))
+            )
             if self.bias is not None:
                 nn.init.zeros_(self.bias)
         if not spec.learn:

@@ -15,9 +15,7 @@ from oscillo.spec import Spec
 class DelaySpec(Spec):
     """How long what an oscillator shows takes to reach another one: `time`, and with a `speed` length / speed more."""
 
-    time: float = Field(
-        default=0.0, ge=0, allow_inf_nan=False, description="Delay of every link, in units of time."
-    )
+    time: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="Delay of every link, in units of time.")
     speed: float | None = Field(
         default=None, gt=0, allow_inf_nan=False,
         description="Speed along the links, in units of their lengths per unit of time; the graph has to give lengths.",

@@ -39,7 +39,9 @@ class DenseCouplingSpec(LinearCouplingSpec):
     symmetric: bool = Field(
         default=False, description="Whether W is made symmetric, (W + W^T) / 2, so that there is an energy."
     )
-    self_coupling: bool = Field(default=True, description="Whether an oscillator feels itself; `false` empties the diagonal.")
+    self_coupling: bool = Field(
+        default=True, description="Whether an oscillator feels itself; `false` empties the diagonal."
+    )
     normalization: Literal["none", "size", "strength"] = Field(
         default="none",
         description="`size` divides all weights by n; `strength` divides what an oscillator feels by the sum of the "
@@ -58,7 +60,9 @@ class DenseCouplingSpec(LinearCouplingSpec):
         if self.learn and self.normalization == "strength":
             raise ValueError("trained weights are not normalised by strength: take `normalization: none` or `size`")
         if self.lengths is not None and (self.delay is None or self.delay.speed is None):
-            raise ValueError("`lengths` say how long a signal takes with `delay: {speed: ...}`; give it, or leave them out")
+            raise ValueError(
+                "`lengths` say how long a signal takes with `delay: {speed: ...}`; give it, or leave them out"
+            )
         return self
 
     def problems(self, shape: StateShape) -> list[str]:

@@ -89,7 +89,9 @@ class GraphCoupling(LinearCoupling):
     @property
     def delay_range(self) -> tuple[float, float] | None:
         """Shortest and longest delay."""
-        return None if self.delays is None or not self.delays.numel() else (float(self.delays.min()), float(self.delays.max()))
+        if self.delays is None or not self.delays.numel():
+            return None
+        return float(self.delays.min()), float(self.delays.max())
 
     def gather(self, neighbours: Tensor) -> Tensor:
         """W x, [sample, component, oscillator]."""

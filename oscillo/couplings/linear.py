@@ -31,8 +31,8 @@ class LinearCouplingSpec(CouplingSpec):
     )
     offset: list[FiniteFloat] | None = Field(
         default=None,
-        description="Vector that is added to what is felt before K multiplies it. Winfree's model with sensitivity -sin "
-        "and influence 1 + cos: matrix [[1, 0], [0, 0]] and offset [1, 0].",
+        description="Vector that is added to what is felt before K multiplies it. Winfree's model with sensitivity "
+        "-sin and influence 1 + cos: matrix [[1, 0], [0, 0]] and offset [1, 0].",
     )
     form: Literal["additive", "diffusive"] = Field(
         default="additive",
@@ -87,7 +87,9 @@ class LinearCoupling(Coupling):
         self.strength = nn.Parameter(torch.tensor(spec.strength), requires_grad=spec.learn_strength)
         m = spec.component_matrix(shape)
         self.matrix = None if m is None else nn.Parameter(m, requires_grad=False)
-        self.offset = None if spec.offset is None else nn.Parameter(torch.tensor(spec.offset)[:, None], requires_grad=False)
+        self.offset = (
+            None if spec.offset is None else nn.Parameter(torch.tensor(spec.offset)[:, None], requires_grad=False)
+        )
         self.diffusive = spec.form == "diffusive"
 
     def gather(self, neighbours: Tensor) -> Tensor:

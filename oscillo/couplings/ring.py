@@ -28,8 +28,9 @@ class RingCouplingSpec(LinearCouplingSpec):
         default="box", description="How the weight depends on the distance."
     )
     decay: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="Of `exponential`: decay of the weight over the whole ring."
-    )
+        default=None, gt=0, allow_inf_nan=False,
+        description="Of `exponential`: decay of the weight over the whole ring.",
+    )  # fmt: skip
     modulation: float | None = Field(
         default=None, ge=-1, le=1, description="Of `cosine`: how much nearer ones weigh more."
     )

@@ -85,7 +85,11 @@ def library() -> ctypes.CDLL | None:
         if found.returncode:
             raise RuntimeError(f"{' '.join(command)} failed: {found.stderr.strip()[:500]}")
         fresh.replace(built)
-    return ctypes.CDLL(str(built))
+    loaded = ctypes.CDLL(str(built))
+    for function in (loaded.product_float, loaded.product_double):
+        function.argtypes = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * 5 + [ctypes.c_int]
+        function.restype = None
+    return loaded
 
 
 def _processor() -> str:
@@ -99,10 +103,13 @@ def _on_cpu(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor
     built = library()
     if built is None or x.dtype not in (torch.float32, torch.float64) or rows.dtype != torch.int32:
         return _by_torch(weights, x, rows, columns)
-    x, y = x.contiguous(), torch.empty_like(x, memory_format=torch.contiguous_format)
+    x = x.contiguous()
+    y = x.new_empty(x.shape)
     function = built.product_float if x.dtype == torch.float32 else built.product_double
-    pointers = (ctypes.c_void_p(tensor.data_ptr()) for tensor in (rows, columns, weights, x, y))
-    function(ctypes.c_int64(x.shape[0]), ctypes.c_int64(x.shape[1]), *pointers, ctypes.c_int(torch.get_num_threads()))
+    function(
+        x.shape[0], x.shape[1], rows.data_ptr(), columns.data_ptr(), weights.data_ptr(), x.data_ptr(), y.data_ptr(),
+        torch.get_num_threads(),
+    )  # fmt: skip
     return y
 
 

@@ -63,5 +63,5 @@ class SumCoupling(Coupling):
 
     def forward(self, neighbours: Tensor, stimulus: Tensor | None = None) -> Tensor:
         """The sum of the fields."""
-        fields = [term(neighbours, stimulus) for term in self.terms]
+        fields: list[Tensor] = [term(neighbours, stimulus) for term in self.terms]
         return sum(fields[1:], start=fields[0])

@@ -22,8 +22,8 @@ class TriadicCouplingSpec(CouplingSpec, GraphSource):
     kind: Literal["triadic"] = "triadic"
     simplices: str | None = Field(
         default=None,
-        description="File with a line `i j k [weight]` for each triangle, nodes counted from 0; in place of a graph, all "
-        "of whose triangles interact.",
+        description="File with a line `i j k [weight]` for each triangle, nodes counted from 0; in place of a graph, "
+        "all of whose triangles interact.",
     )
     strength: float = Field(
         default=1.0, allow_inf_nan=False, description="Coupling strength, in units of inverse time."
@@ -84,8 +84,8 @@ class TriadicCoupling(Coupling):
     r"""y_i = K \sum_{jk} w_ijk z_j z_k conj(z_i), or K \sum_{jk} w_ijk (z_j^2 conj(z_k) + z_k^2 conj(z_j)).
 
     z are the vectors as complex numbers; the tangent part is \sin(\theta_j + \theta_k - 2\theta_i) (Tanaka and Aoyagi
-    2011), or \sin(2\theta_j - \theta_k - \theta_i) with both orders (Skardal and Arenas 2020). The cost is linear in the
-    number of triangles.
+    2011), or \sin(2\theta_j - \theta_k - \theta_i) with both orders (Skardal and Arenas 2020). The cost is linear in
+    the number of triangles.
     """
 
     compilable = False

@@ -109,7 +109,7 @@ class Dopri5(Integrator):
         if bool((state["step"] == 0).any()):
             state = self._begun(oscillators, state, stimulus, each(t))
         target = each(t + dt)
-        state = self._until(oscillators, state, stimulus, target, torch.arange(samples), self.shrinks_to)
+        state = self._until(oscillators, state, stimulus, target, torch.arange(samples, device=state["x"].device), self.shrinks_to)
         return oscillators.settled(state | self._interpolated(state, target))
 
     def _begun(self, oscillators: Oscillators, state: State, stimulus: Tensor | None, t: Tensor) -> State:
@@ -136,11 +136,9 @@ class Dopri5(Integrator):
         shrinks_to: int,
     ) -> State:  # fmt: skip
         """Steps until every sample has reached its target; `rows` are the samples' numbers in the batch."""
-        while True:
-            unfinished = state["reached"] < target
-            count = int(unfinished.sum())
-            if count == 0:
-                return state
+        unfinished = state["reached"] < target
+        count = int(unfinished.sum())
+        while count:
             size = len(target) // shrinks_to if shrinks_to else 0
             if size >= _SMALLEST_BATCH and count <= size:
                 kept = torch.argsort(unfinished.byte(), descending=True, stable=True)[:size]
@@ -149,8 +147,13 @@ class Dopri5(Integrator):
                 further = _HALVES if shrinks_to == _HALVES else 0
                 part = self._until(oscillators.rows(kept), part, some, target[kept], rows[kept], further)
                 return {name: value.index_copy(0, kept, part[name]) for name, value in state.items()}
-            state, error = self.attempt(oscillators, state, stimulus, unfinished)
-            state = self._checked(state, unfinished & ~(error <= 1), rows, error)
+            state, error, unfinished, told = self.attempt(oscillators, state, stimulus, target)
+            count, stuck = told.tolist()
+            if stuck:
+                state = self._marked(state, error, rows)
+                unfinished = state["reached"] < target
+                count = int(unfinished.sum())
+        return state
 
     def compile(self, **options: Any) -> None:
         """Compile what an attempted step does; the loop around it, whose length depends on numbers, stays as it is."""
@@ -158,13 +161,15 @@ class Dopri5(Integrator):
         self.shrinks_to = _EIGHTHS
 
     def attempt(
-        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, active: Tensor
-    ) -> tuple[State, Tensor]:
-        """One attempted step of the active samples; those whose error is too large stay where they are.
+        self, oscillators: Oscillators, state: State, stimulus: Tensor | None, target: Tensor
+    ) -> tuple[State, Tensor, Tensor, Tensor]:
+        """One attempted step of the samples before their target; those whose error is too large stay where they are.
 
         Returns:
-            The state after it, and the estimated error of each sample in units of its tolerance.
+            The state after it; the estimated error of each sample in units of its tolerance; which samples are still
+            before their target; and how many these are, and of how many the step does not change their time any more.
         """
+        active = state["reached"] < target
         here = _moving(state, "ahead.")
         k0 = {name: state[f"k.{name}"] for name in here if name != "winding"}
         x, h = here["x"], state["step"]
@@ -197,7 +202,9 @@ class Dopri5(Integrator):
             "evaluations": state["evaluations"] + 6 * active,
             "drift": torch.where(good, torch.maximum(state["drift"], drift), state["drift"]),
         }  # fmt: skip
-        return chosen | moved, error
+        unfinished = moved["reached"] < target
+        stuck = active & ~good & _is_stuck(moved["reached"], following)
+        return chosen | moved, error, unfinished, torch.stack((unfinished.sum(), stuck.sum()))
 
     def _error(self, here: State, after: State, rates: list[State], dt: Tensor) -> Tensor:
         """Estimated error of each sample in units of its tolerance, float64 [sample]."""
@@ -205,12 +212,9 @@ class Dopri5(Integrator):
         scale = {name: self.atol + self.rtol * torch.maximum(here[name].abs(), after[name].abs()) for name in error}
         return _norm(error, scale)
 
-    def _checked(self, state: State, rejected: Tensor, rows: Tensor, error: Tensor) -> State:
+    def _marked(self, state: State, error: Tensor, rows: Tensor) -> State:
         """Stop, or mark with NaN, samples whose step does not change their time any more."""
-        spacing = 10 * torch.finfo(torch.float64).eps * state["reached"].abs().clamp_min(1e-6)
-        stuck = rejected & ~(state["step"] > spacing)
-        if not bool(stuck.any()):
-            return state
+        stuck = ~(error <= 1) & _is_stuck(state["reached"], state["step"])
         if self.raises:
             first = int(stuck.nonzero()[0])
             raise FloatingPointError(
@@ -246,6 +250,10 @@ class Dopri5(Integrator):
         if "winding" in state:
             moved["winding"] = state["behind.winding"]
         return moved
+
+
+def _is_stuck(reached: Tensor, step: Tensor) -> Tensor:
+    return ~(step > 10 * torch.finfo(torch.float64).eps * reached.abs().clamp_min(1e-6))
 
 
 def _moving(state: State, part: str = "") -> State:

@@ -44,5 +44,5 @@ class EulerMaruyama(Integrator):
     ) -> State:  # fmt: skip
         """State after one step."""
         assert normals is not None
-        moved = oscillators.moved(state, start.rates, dt)
+        moved = oscillators.carried(state, start.rates, dt)
         return oscillators.settled(oscillators.disturbed(moved, torch.sqrt(dt) * normals, of=state))

@@ -34,8 +34,5 @@ class GeodesicEuler(Integrator):
         start: Evaluation, normals: Tensor | None = None,
     ) -> State:  # fmt: skip
         """State after one step."""
-        x, manifold = state["x"], oscillators.manifold
-        moved = {"x": manifold.exponential(x, dt * start.velocity)}
-        if "v" in state:
-            moved["v"] = manifold.carry(x, state["v"], dt) + dt * manifold.transport(x, start.rates["v"])
-        return oscillators.settled(state | moved)
+        moved = oscillators.carried(state, start.rates, dt)
+        return oscillators.settled(moved | {"x": oscillators.manifold.exponential(state["x"], dt * start.velocity)})

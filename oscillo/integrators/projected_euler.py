@@ -36,4 +36,4 @@ class ProjectedEuler(Integrator):
         start: Evaluation, normals: Tensor | None = None,
     ) -> State:  # fmt: skip
         """State after one step."""
-        return oscillators.settled(oscillators.moved(state, start.rates, dt))
+        return oscillators.settled(oscillators.carried(state, start.rates, dt))

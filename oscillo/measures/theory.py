@@ -1,18 +1,18 @@
 """What theory predicts for the measures of classical models, in float64.
 
-The models are dtheta_i/dt = omega_i + (K/n) sum_j sin(theta_j - theta_i - alpha), for many oscillators unless said.
+The models are dtheta_i/dt = omega_i + (K/n) sum_j sin(theta_j - theta_i - alpha), for many oscillators, unless said.
 Closed formulas take numbers or tensors that broadcast and give tensors; what is solved numerically takes numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import cos, exp, pi, sin, sqrt
+from math import asin, atan, cos, exp, pi, sin, sqrt
 from typing import NamedTuple
 
 import torch
 from scipy.integrate import quad
-from scipy.optimize import root_scalar
+from scipy.optimize import minimize_scalar, root_scalar
 from torch import Tensor
 
 Number = Tensor | float
@@ -140,6 +140,71 @@ def two_oscillator_difference(first: Number, second: Number, coupling: Number) -
 def two_oscillator_beat(first: Number, second: Number, coupling: Number) -> Tensor:
     """sqrt((omega_2 - omega_1)^2 - K^2): difference of the mean frequencies of two oscillators, 0 when locked."""
     return ((_real(second) - _real(first)).square() - _real(coupling).square()).clamp_min(0).sqrt()
+
+
+def winfree_death(width: float) -> float:
+    r"""K above which all oscillators of Winfree's model can stop.
+
+        dtheta_i/dt = omega_i - sigma sin(theta_i),    sigma = (K/n) sum_j (1 + cos(theta_j))
+
+    Ariaratnam & Strogatz (2001), Phys. Rev. Lett. 86, 4278. Where all stand still, sin(theta_i) = omega_i / sigma, and
+    sigma = K (1 + <sqrt(1 - (omega/sigma)^2)>) has to have a solution that is larger than every frequency.
+
+    Args:
+        width: gamma, for frequencies that are uniform in [1 - gamma, 1 + gamma]; from 0 to 1.
+    """
+    least = minimize_scalar(
+        lambda sigma: sigma / (1 + _standing(sigma, width)), bounds=(1 + width, 4), method="bounded",
+        options={"xatol": 1e-10},
+    )  # fmt: skip
+    return float(least.fun)
+
+
+def winfree_dead_share(coupling: float, width: float) -> float:
+    """Share of Winfree's oscillators (see `winfree_death`) that stand still when the others do not act on the mean.
+
+    Ariaratnam & Strogatz (2001): the slowest oscillators die once K > 1 - gamma. Those that turn have <cos(theta)> = 0,
+    so sigma is the least solution of sigma = K (1 + <sqrt(1 - (omega/sigma)^2); omega < sigma>).
+
+    Args:
+        coupling: coupling strength K, not negative.
+        width: gamma, larger than 0.
+    """
+    sigma = before = coupling
+    for _ in range(100_000):  # slow where two solutions are about to meet
+        sigma, before = coupling * (1 + _standing(sigma, width)), sigma
+        if sigma - before < 1e-13:
+            break
+    return min(max((sigma - 1 + width) / (2 * width), 0.0), 1.0)
+
+
+def _standing(sigma: float, width: float) -> float:
+    """<sqrt(1 - (omega/sigma)^2); omega < sigma> for omega uniform in [1 - width, 1 + width]."""
+    low, high = (min((1 + side * width) / sigma, 1.0) if sigma > 0 else 1.0 for side in (-1, 1))
+    if width == 0:
+        return sqrt(1 - low**2)
+    areas = ((u * sqrt(1 - u**2) + asin(u)) / 2 for u in (high, low))
+    return sigma / (2 * width) * (next(areas) - next(areas))
+
+
+def amplitude_death(width: float) -> tuple[float, float] | None:
+    """Range of K in which coupled Stuart-Landau oscillators stop oscillating; None where they never do.
+
+        dz_i/dt = (1 + i omega_i - |z_i|^2) z_i + (K/n) sum_j (z_j - z_i)
+
+    Mirollo & Strogatz (1990), J. Stat. Phys. 60, 245: the origin is stable for K > 1 and arctan(w / (K - 1)) / w < 1/K.
+
+    Args:
+        width: w, for frequencies that are uniform in [-w, w] about any centre.
+    """
+    if width <= pi / 2:
+        return None
+
+    def excess(coupling: float) -> float:
+        return atan(width / (coupling - 1)) / width - 1 / coupling
+
+    # Negative just above 1, where the arctangent is pi/2, and positive at 1 + w^2 for every w.
+    return 1.0, _root(excess, 1 + 1e-12, 1 + width**2)
 
 
 class Chimera(NamedTuple):

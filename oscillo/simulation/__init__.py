@@ -1,13 +1,14 @@
 """Simulations: ensembles of one network, observed and recorded while they run."""
 
+from oscillo.simulation.design import Course, Design
 from oscillo.simulation.ensemble import EnsembleSpec, Member, Range
 from oscillo.simulation.initial import InitialSpec, UniformInitialSpec
 from oscillo.simulation.observables import ObservableSpec, OrderParameterSpec
 from oscillo.simulation.recording import SimulationRecording
-from oscillo.simulation.simulation import Course, Simulation
+from oscillo.simulation.simulation import Simulation
 from oscillo.simulation.task import SimulationTaskSpec
 
 __all__ = [
-    "Course", "EnsembleSpec", "InitialSpec", "Member", "ObservableSpec", "OrderParameterSpec", "Range", "Simulation",
+    "Course", "Design", "EnsembleSpec", "InitialSpec", "Member", "ObservableSpec", "OrderParameterSpec", "Range", "Simulation",
     "SimulationRecording", "SimulationTaskSpec", "UniformInitialSpec",
 ]  # fmt: skip

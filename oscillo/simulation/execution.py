@@ -9,10 +9,13 @@ from rich.table import Table
 from torch import Tensor
 
 from oscillo.recording import MetricsLog, RunDirectory, TrajectoryStore, open_run
-from oscillo.runspec import RunSpec
+from oscillo.runspec import LoadedSpec, RunSpec
+from oscillo.simulation.plan import design_of
 from oscillo.simulation.recording import member_columns
 from oscillo.simulation.simulation import Simulation
 from oscillo.simulation.task import SimulationTaskSpec
+from oscillo.spec import SpecError, SpecProblem
+from oscillo.stacking import NotStackable
 from oscillo.training import Checkpoints
 from oscillo.training.hardware import choose_device, missing_for_compiling, return_freed_memory
 from oscillo.training.progress import console, progress, report
@@ -25,39 +28,22 @@ _WORTH_COMPILING = 5e9
 nanoseconds for each (measured)."""
 
 
-def prepare(spec: RunSpec) -> Simulation:
+def prepare(loaded: LoadedSpec) -> Simulation:
     """The simulation that a spec declares, on its device.
 
     Raises:
+        SpecError: when its members cannot run as one batch.
         ValueError: when a file or a former run cannot be used.
     """
-    task = spec.task
-    assert isinstance(task, SimulationTaskSpec)
+    spec = loaded.spec
     return_freed_memory()
     if spec.threads:
         torch.set_num_threads(spec.threads)
-    dtype = torch.float64 if spec.precision == "float64" else torch.float32
-    simulation = task.simulation(spec.network, spec.sites, seed=spec.seed, device=choose_device(spec.device), dtype=dtype)
-    _compile(simulation, spec)
-    return simulation
-
-
-def _compile(simulation: Simulation, spec: RunSpec) -> None:
-    """Have steps compiled where the spec insists, or where that is sure to be made up for.
-
-    Raises:
-        ValueError: when the spec insists and this machine cannot.
-    """
-    worth = spec.compile == "on" or (spec.compile == "auto" and simulation.work > _WORTH_COMPILING)
-    if not worth or not simulation.layer.compilable:
-        return
-    if lacking := missing_for_compiling():
-        if spec.compile == "on":
-            raise ValueError(f"steps cannot be compiled: {lacking}; or take `compile: auto`")
-        report(f"steps run uncompiled, which is slower: {lacking}")
-        return
-    simulation.compile()
-    report("steps are compiled when first taken (up to a minute)")
+    try:
+        return Simulation(design_of(spec), choose_device(spec.device))
+    except NotStackable as error:
+        problem = SpecProblem(("task", "ensemble"), f"its members cannot run as one batch: {error}")
+        raise SpecError.at(loaded.document, [problem]) from error
 
 
 def execute(
@@ -109,12 +95,14 @@ def _show(simulation: Simulation, summary: Mapping[str, Tensor]) -> None:
     single = samples == 1
     varying = {} if single else {name: values for name, values in columns.items() if len(set(values.tolist())) > 1}
     names = [name for name, value in told.items() if name in ("steps", "evaluations") or bool((value != 0).any())]
-    table = Table(title="results" if samples <= _MOST_ROWS else f"results, mean over {samples} members", title_justify="left")
+    title = "results" if samples <= _MOST_ROWS else f"results, mean over {samples} members"
+    table = Table(title=title, title_justify="left")
     rows = range(samples) if samples <= _MOST_ROWS else ()
     for name in [*(varying if rows else ()), *names]:
         table.add_column(name.replace("_", " "), justify="right")
     for row in rows:
-        table.add_row(*(f"{values[row]:.4g}" for values in varying.values()), *(f"{float(told[name][row]):.4g}" for name in names))
+        numbers = [float(values[row]) for values in (*varying.values(), *(told[name] for name in names))]
+        table.add_row(*(f"{number:.4g}" for number in numbers))
     if not rows:
         table.add_row(*(f"{float(told[name].double().nanmean()):.4g}" for name in names))
     console().print(table)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 import torch
 
 from oscillo.network import NetworkSpec
-from oscillo.simulation.simulation import Simulation
+from oscillo.simulation.design import Design
 from oscillo.training import TaskSpec
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ class SimulationTaskSpec(TaskSpec):
         """None: nothing is trained."""
         return 0
 
-    def simulation(
-        self, network: NetworkSpec, sites: tuple[int, ...], *, seed: int, device: torch.device, dtype: torch.dtype
-    ) -> Simulation:
-        """The simulation, ready to run.
+    def design(
+        self, network: NetworkSpec, sites: tuple[int, ...], *, seed: int = 0, dtype: torch.dtype = torch.float32
+    ) -> Design:
+        """What is simulated.
 
         Raises:
-            ValueError: when a file or a former run cannot be used.
+            ValueError: when a file cannot be used.
         """
         raise NotImplementedError
 

@@ -13,7 +13,7 @@ from oscillo.stimuli.driven import (
 from oscillo.stimuli.none import NoStimulus, NoStimulusSpec
 
 __all__ = [
-    "ConditionalStimulus", "ConditionalStimulusSpec", "ConstantStimulusSpec", "Drive", "DrivenStimulusSpec", "NoStimulus",
-    "NoStimulusSpec", "PulseStimulusSpec", "RampStimulusSpec", "SeriesStimulusSpec", "SineStimulusSpec", "Stimulus",
-    "StimulusSpec",
+    "ConditionalStimulus", "ConditionalStimulusSpec", "ConstantStimulusSpec", "Drive", "DrivenStimulusSpec",
+    "NoStimulus", "NoStimulusSpec", "PulseStimulusSpec", "RampStimulusSpec", "SeriesStimulusSpec", "SineStimulusSpec",
+    "Stimulus", "StimulusSpec",
 ]  # fmt: skip

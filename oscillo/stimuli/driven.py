@@ -31,8 +31,8 @@ class DrivenStimulusSpec(StimulusSpec):
     )
     acts_on: Literal["field", "velocity"] = Field(
         default="field",
-        description="`field` is added to what oscillators feel from the others; `velocity` to dx/dt itself, as a current "
-        "or torque is (with inertia, to the force).",
+        description="`field` is added to what oscillators feel from the others; `velocity` to dx/dt itself, as a "
+        "current or torque is (with inertia, to the force).",
     )
 
     def problems(self, shape: StateShape) -> list[str]:
@@ -89,7 +89,8 @@ class SineStimulusSpec(DrivenStimulusSpec):
     phase: float = Field(default=0.0, allow_inf_nan=False, description="Phase at time 0, in radians.")
     rotating: bool = Field(
         default=False,
-        description="Whether the field is the turning vector (cos, sin): phases are then pulled to frequency t + phase.",
+        description="Whether the field is the turning vector (cos, sin): phases are then pulled to frequency t "
+        "+ phase.",
     )
 
     def problems(self, shape: StateShape) -> list[str]:
@@ -151,8 +152,8 @@ class SeriesStimulusSpec(DrivenStimulusSpec):
 
     kind: Literal["series"] = "series"
     file: str = Field(
-        description="The numbers, [time] for all oscillators or [time, oscillator], such as `input.npz:current`; the last "
-        "ones stay."
+        description="The numbers, [time] for all oscillators or [time, oscillator], such as `input.npz:current`; the "
+        "last ones stay."
     )
     interval: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="Time between them.")
 
@@ -173,7 +174,12 @@ class SeriesStimulusSpec(DrivenStimulusSpec):
         """
         array = read_array(self.file)
         table = array[:, None] if array.ndim == 1 else array
-        if table.ndim != 2 or table.shape[1] not in (1, oscillators) or not len(table) or table.dtype.kind not in "biuf":
+        if (
+            table.ndim != 2
+            or table.shape[1] not in (1, oscillators)
+            or not len(table)
+            or table.dtype.kind not in "biuf"
+        ):
             raise ValueError(f"{self.file} is {list(array.shape)}, and [time] or [time, {oscillators}] is wanted")
         if not np.isfinite(table).all():
             raise ValueError(f"{self.file} has a number that is not finite")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from oscillo.draws import Draws
 from oscillo.layout import State
+from oscillo.manifolds import SphereSpec
 from oscillo.network.layer import Problem
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
 from oscillo.simulation.initial.base import DisturbedInitialSpec, axes
@@ -42,6 +43,10 @@ class GivenInitialSpec(DisturbedInitialSpec):
                     _read(values, (*shape.sites, shape.components, shape.oscillators))
             except ValueError as error:
                 found.append(((name,), str(error)))
+        if not found and isinstance(layer.manifold, SphereSpec):
+            lengths = _read(self.x, (*shape.sites, shape.components, shape.oscillators)).norm(dim=-2)
+            if self.noise == 0 and bool((lengths == 0).any()):
+                found.append((("x",), "on a sphere a vector of zeros points nowhere; give another one, or `noise`"))
         if self.v is not None and layer.inertia is None:
             found.append((("v",), "velocities are part of the state with `inertia` only; leave `v` out"))
         return found

@@ -80,7 +80,7 @@ def printed(rows: list[Row]) -> None:
 
 
 def results(rows: list[Row]) -> list[dict[str, object]]:
-    """Return one number for each problem: seconds of the fastest peer over seconds of oscillo, round by round."""
+    """Return one number for each problem: seconds of the fastest peer over seconds of oscillo (medians)."""
     found = []
     for problem in dict.fromkeys(row.problem for row in rows):
         timed = [row for row in rows if row.problem == problem and row.equal and row.samples]

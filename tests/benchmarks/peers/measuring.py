@@ -12,7 +12,8 @@ from types import ModuleType
 from .interface import Cannot, Solver
 from .problems import Problem
 
-SAMPLE, SLOW, SLOW_ROUNDS = 0.05, 2.0, 3
+SAMPLE, BUDGET = 0.05, 20.0
+"""Seconds that a timed run lasts at least, where it can be repeated, and that all rounds of a solver may take."""
 
 
 @dataclass
@@ -95,22 +96,22 @@ def measure(rows: list[tuple[Row, Solver | None]], rounds: int) -> None:
     """Run all solvers in turn, and note the seconds in their rows.
 
     Short runs are repeated until the clock has something to measure, after a run that is not counted: the caches
-    held what the solver before it left there. Slow ones have fewer rounds.
+    held what the solver before it left there. Slow solvers have fewer rounds, and at least one.
 
     Args:
         rows: What `built` returned.
         rounds: How often each solver has its turn.
     """
     there = [(row, made) for row, made in rows if made is not None]
-    repeats = {}
+    plans = []
     for row, made in there:
-        once = seconds_of(made, 1) * made.per_run
-        repeats[id(row)] = 0 if once > SLOW else max(1, round(SAMPLE / once))
+        slow = made.first_seconds > BUDGET
+        once = made.first_seconds if slow else seconds_of(made, 1) * made.per_run
+        plans.append((row, made, max(1, round(SAMPLE / once)), max(1, int(BUDGET / once))))
     for number in range(rounds):
-        for row, made in there if number % 2 == 0 else reversed(there):
-            count = repeats[id(row)]
-            if count == 0 and number >= SLOW_ROUNDS:
+        for row, made, repeats, allowed in plans if number % 2 == 0 else reversed(plans):
+            if number >= allowed:
                 continue
-            if count > 1:
+            if repeats > 1:
                 made.run()
-            row.samples.append(seconds_of(made, max(1, count)))
+            row.samples.append(seconds_of(made, repeats))

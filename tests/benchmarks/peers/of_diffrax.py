@@ -38,21 +38,27 @@ def flow_of(problem: Sparse) -> Callable:
     return flow
 
 
-def solution(problem: Sparse, method: diffrax.AbstractSolver, frequencies: jax.Array, theta: jax.Array) -> jax.Array:
-    """The last state."""
-    found = diffrax.diffeqsolve(
-        diffrax.ODETerm(flow_of(problem)),
-        method,
-        t0=0.0,
-        t1=problem.end,
-        dt0=None,
-        y0=theta,
-        args=frequencies,
-        saveat=diffrax.SaveAt(t1=True),
-        stepsize_controller=diffrax.PIDController(rtol=problem.tolerance, atol=problem.tolerance),
-        max_steps=None,
-    )
-    return found.ys[-1]
+def solution_of(problem: Sparse, method: diffrax.AbstractSolver) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """The last state, as a function of frequencies and phases."""
+    term = diffrax.ODETerm(flow_of(problem))
+    controller = diffrax.PIDController(rtol=problem.tolerance, atol=problem.tolerance)
+
+    def solve(frequencies: jax.Array, theta: jax.Array) -> jax.Array:
+        found = diffrax.diffeqsolve(
+            term,
+            method,
+            t0=0.0,
+            t1=problem.end,
+            dt0=None,
+            y0=theta,
+            args=frequencies,
+            saveat=diffrax.SaveAt(t1=True),
+            stepsize_controller=controller,
+            max_steps=None,
+        )
+        return found.ys[-1]
+
+    return solve
 
 
 def compiled(name: str, function: Callable, frequencies: jax.Array, theta: jax.Array) -> Solver:
@@ -63,7 +69,7 @@ def compiled(name: str, function: Callable, frequencies: jax.Array, theta: jax.A
 
 def one(method: diffrax.AbstractSolver, problem: Sparse) -> Solver:
     """One trajectory."""
-    solve = partial(solution, problem, method)
+    solve = solution_of(problem, method)
 
     def function(frequencies: jax.Array, theta: jax.Array) -> jax.Array:
         return solve(frequencies[0], theta[0])[None]
@@ -74,7 +80,7 @@ def one(method: diffrax.AbstractSolver, problem: Sparse) -> Solver:
 
 def mapped(problem: Sparse) -> Solver:
     """All trajectories side by side, with a step size each."""
-    solve = jax.vmap(partial(solution, problem, diffrax.Tsit5()))
+    solve = jax.vmap(solution_of(problem, diffrax.Tsit5()))
     return compiled("Tsit5, vmapped", solve, jnp.asarray(problem.frequencies), jnp.asarray(problem.phases))
 
 
@@ -89,7 +95,7 @@ def on_devices(name: str, solve: Callable, problem: Sparse) -> Solver:
 
 def one_after_another(problem: Sparse) -> Solver:
     """A loop over trajectories, with a step size each."""
-    solve = partial(solution, problem, diffrax.Tsit5())
+    solve = solution_of(problem, diffrax.Tsit5())
 
     def function(frequencies: jax.Array, theta: jax.Array) -> jax.Array:
         return jax.lax.map(lambda pair: solve(*pair), (frequencies, theta))
@@ -99,12 +105,12 @@ def one_after_another(problem: Sparse) -> Solver:
 
 def together(problem: Sparse) -> Solver:
     """One state with one step size, oscillators first: the graph is read once for all."""
-    solve = partial(solution, problem, diffrax.Tsit5())
+    solve = solution_of(problem, diffrax.Tsit5())
 
     def function(frequencies: jax.Array, theta: jax.Array) -> jax.Array:
         return solve(frequencies.T, theta.T).T
 
-    return on_devices("Tsit5, 32 with one step size, two devices", function, problem)
+    return on_devices("Tsit5, one step size for a half, two devices", function, problem)
 
 
 SOLVERS = {

@@ -21,7 +21,10 @@ def sparse(problem: Sparse) -> Solver:
     model = Kuramoto(
         coupling=problem.coupling * degree, dt=problem.end / 2, T=problem.end, natfreqs=problem.frequencies[0]
     )
-    run = lambda: model.run(adj_mat=matrix, angles_vec=problem.phases[0])  # noqa: E731
+
+    def run() -> np.ndarray:
+        return model.run(adj_mat=matrix, angles_vec=problem.phases[0])
+
     return solver("run (odeint, its own tolerance)", run, lambda states: states[:, -1][None])
 
 

@@ -86,7 +86,7 @@ def in_halves(name: str, prepare: Callable, problem: Sparse) -> Solver:
 
 def halves_together(problem: Sparse) -> Solver:
     """One step size for a half."""
-    return in_halves("RK45, 32 with one step size", together, problem)
+    return in_halves("RK45, one step size for a half", together, problem)
 
 
 def halves_alone(problem: Sparse) -> Solver:

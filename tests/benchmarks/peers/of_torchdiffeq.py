@@ -88,7 +88,7 @@ def sparse(way: str, problem: Sparse) -> Solver:
     tolerance = problem.tolerance
     work = partial(odeint, flow, theta, times, rtol=tolerance, atol=tolerance, method="dopri5")
     return solver(
-        f"dopri5, {way}" + ("" if single else ", 64 with one step size"),
+        f"dopri5, {way}" + ("" if single else ", one step size for all"),
         partial(without_gradient, work, threads),
         lambda states: states[-1].numpy()[None] if single else states[-1].numpy().T,
         compile_seconds=warmed(way, flow, theta, threads),

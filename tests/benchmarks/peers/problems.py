@@ -22,7 +22,6 @@ SIZE, TRAJECTORIES = 1000, 64
 SPREAD, COUPLING = 0.5, 0.15
 """With these the order parameter is about 0.5 after 20 time units: some oscillators lock, most still drift."""
 ENSEMBLE, MEMBERS = 1000, 100
-SMALLEST, LARGEST = 10**4, 10**7
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ def sparse(trajectories: int) -> Sparse:
     phases = random.uniform(-np.pi, np.pi, (TRAJECTORIES, SIZE))
     kind = "sparse" if trajectories == 1 else "sparse_many"
     kept = Graph(matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32))
-    return Sparse(kind, kind, frequencies[:trajectories], phases[:trajectories], 2e-2, kept)
+    return Sparse(kind, kind, frequencies[:trajectories], phases[:trajectories], 3e-2, kept)
 
 
 def drawn(random: np.random.Generator, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

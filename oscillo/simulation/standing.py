@@ -1,0 +1,149 @@
+"""Where a simulation stands, and what of it is not in the store yet."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from oscillo.layout import State
+from oscillo.measures import Running
+from oscillo.recording import TrajectoryStore
+from oscillo.simulation.recording import SERIES, STATES, SimulationRecording
+
+_BYTES_BETWEEN_COMMITS = 64 * 2**20
+
+_LEAST_SHARE = 10
+"""A commit that takes long is not made again before so many times its duration have gone by."""
+
+
+@dataclass
+class Standing:
+    """Where a simulation stands."""
+
+    step: int
+    observed: int
+    """The last step that was observed."""
+    state: State
+    """Of all members, [sample, ...] by name."""
+    running: Running
+    """What summaries keep, by their number and name."""
+    marks: dict[str, Tensor]
+    """Of each sample: `diverged_at`, `diverged_oscillator`; when it was last seen to be finite, and how `large` then."""
+    whole: bool = True
+    """Whether all of this belongs to the step; while steps are taken or something is observed it does not."""
+
+    @classmethod
+    def at_start(cls, state: State) -> Standing:
+        """Before the first step."""
+        samples = len(state["x"])
+        never = torch.full((samples,), torch.nan, dtype=torch.float64)
+        marks = {
+            "diverged_at": never.clone(), "diverged_oscillator": torch.full((samples,), -1),
+            "finite_at": torch.zeros_like(never), "large": largest(state["x"]),
+        }  # fmt: skip
+        return cls(0, -1, state, {}, marks)
+
+    @classmethod
+    def of(cls, saved: dict[str, Any]) -> Standing:
+        """From a checkpoint."""
+        marks = {name: value.cpu() for name, value in saved["marks"].items()}
+        return cls(saved["step"], saved["observed"], saved["state"], saved["running"], marks)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As a checkpoint holds it."""
+        return {
+            "step": self.step, "observed": self.observed, "state": self.state, "running": self.running,
+            "marks": self.marks,
+        }  # fmt: skip
+
+    def mark(self, t: float) -> None:
+        """Note which members are finite at a time, and of the others when and where they were first seen not to be."""
+        x, marks = self.state["x"], self.marks
+        large = largest(x)
+        finite, fresh = large.isfinite(), ~large.isfinite() & marks["diverged_at"].isnan()
+        marks["finite_at"] = torch.where(finite, t, marks["finite_at"])
+        marks["large"] = torch.where(finite, large, marks["large"])
+        for sample in fresh.nonzero().flatten().tolist():
+            bad = (~torch.isfinite(x[sample])).movedim(-2, 0).any(0).flatten()
+            marks["diverged_at"][sample], marks["diverged_oscillator"][sample] = t, int(bad.int().argmax())
+
+    def refuse_if_all_diverged(self) -> None:
+        """Stop when there is nothing left to follow.
+
+        Raises:
+            FloatingPointError: with the times, the oscillator, and what may help.
+        """
+        at, samples = self.marks["diverged_at"], len(self.marks["diverged_at"])
+        if bool(at.isnan().any()):
+            return
+        last = int(at.argmax())
+        marks = {name: value[last].item() for name, value in self.marks.items()}
+        who = "the trajectory" if samples == 1 else f"all {samples} trajectories diverged, the last of them, sample {last},"
+        raise FloatingPointError(
+            f"{who} diverged between t = {marks['finite_at']:g}, when its largest number was {marks['large']:.4g}, and "
+            f"t = {marks['diverged_at']:g}: oscillator {marks['diverged_oscillator']} is not a finite number any more; try "
+            "a smaller step size, or weaker coupling"
+        )
+
+
+def largest(x: Tensor) -> Tensor:
+    """The largest absolute number of each sample, float64 [sample] on the CPU; not finite when one is not."""
+    return x.abs().flatten(1).amax(1).double().cpu()
+
+
+class Pending:
+    """What was observed and is not in the store yet.
+
+    Attributes:
+        numbers: to show, of the last observation.
+        committing: whether a commit has begun and has not come to its end.
+
+    Args:
+        recording: says what goes where.
+        seconds: time between commits.
+    """
+
+    def __init__(self, recording: SimulationRecording, seconds: float) -> None:
+        self.recording, self.seconds = recording, seconds
+        self.numbers: dict[str, float] = {}
+        self.committing = False
+        self._clear()
+        self._began = self._since = time.monotonic()
+        self._pause = seconds
+
+    def _clear(self) -> None:
+        self.rows: dict[str, list[dict[str, Tensor]]] = {SERIES: [], STATES: []}
+        self.times: dict[str, list[float]] = {SERIES: [], STATES: []}
+        self._bytes = 0
+
+    def take(self, group: str, t: float, found: dict[str, Tensor]) -> None:
+        """Keep what was found at a time."""
+        held = {name: value.detach().to("cpu", copy=True) for name, value in found.items()}
+        self.rows[group].append(held)
+        self.times[group].append(t)
+        self._bytes += sum(value.numel() * value.element_size() for value in held.values())
+        if group == SERIES:
+            shown = self.recording.moments[:3]
+            self.numbers = {one.long_name: float(held[one.name].double().nanmean()) for one in shown}
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a commit."""
+        return self._bytes > _BYTES_BETWEEN_COMMITS or time.monotonic() - self._since > self._pause
+
+    def flush(self, store: TrajectoryStore) -> None:
+        """Hand everything to the store, as the beginning of a commit."""
+        self.committing, self._began = True, time.monotonic()
+        for group, rows in self.rows.items():
+            self.recording.append(store, group, self.times[group], rows)
+        self._clear()
+
+    def committed(self) -> None:
+        """Note that a commit has come to its end."""
+        self.committing, self._since = False, time.monotonic()
+        self._pause = max(self.seconds, _LEAST_SHARE * (self._since - self._began))
