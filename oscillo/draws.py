@@ -43,7 +43,7 @@ def philox(counter: tuple[Tensor, ...], key: tuple[Tensor | int, Tensor | int]) 
     return a, b, c, d
 
 
-def _words(seed: int, index: Tensor, member: int | Tensor, step: int | Tensor, purpose: int, count: int) -> Tensor:
+def _words(seed: int, index: Tensor, member: int | Tensor, step: int | Tensor, purpose: int | Tensor, count: int) -> Tensor:
     """`count` words of 32 bits for each sample, int64 [sample, count]."""
     index = index.to(torch.int64).reshape(-1, 1)
     as_column = lambda value: torch.as_tensor(value, dtype=torch.int64, device=index.device).reshape(-1, 1)  # noqa: E731
@@ -52,7 +52,7 @@ def _words(seed: int, index: Tensor, member: int | Tensor, step: int | Tensor, p
     # A first pass turns the key of the sample into 64 bits; a second one counts through its numbers.
     high = (index >> 32) & _MASK
     k = philox(
-        (index & _MASK, high ^ (as_column(member) & _MASK), as_column(step) & _MASK, zero + (purpose & _MASK)),
+        (index & _MASK, high ^ (as_column(member) & _MASK), as_column(step) & _MASK, zero + (as_column(purpose) & _MASK)),
         (seed & _MASK, (seed >> 32) & _MASK),
     )
     words = philox((blocks, zero, k[2], k[3]), (k[0], k[1]))
@@ -61,7 +61,7 @@ def _words(seed: int, index: Tensor, member: int | Tensor, step: int | Tensor, p
 
 def uniform(
     seed: int, index: Tensor, shape: tuple[int, ...], *, member: int | Tensor = 0, step: int | Tensor = 0,
-    purpose: int = 0,
+    purpose: int | Tensor = 0,
 ) -> Tensor:  # fmt: skip
     """Uniform numbers in (0, 1), one array of `shape` for each sample.
 
@@ -71,7 +71,7 @@ def uniform(
         shape: shape of one sample's array.
         member: member of an ensemble or of a vote, a number or [sample].
         step: optimiser step, epoch or time step the draw is for, a number or [sample].
-        purpose: distinguishes draws made for different ends with the same key.
+        purpose: distinguishes draws made for different ends with the same key, a number or [sample].
 
     Returns:
         float32 [sample, *shape], on the device of `index`.
@@ -83,7 +83,7 @@ def uniform(
 
 def normal(
     seed: int, index: Tensor, shape: tuple[int, ...], *, member: int | Tensor = 0, step: int | Tensor = 0,
-    purpose: int = 0,
+    purpose: int | Tensor = 0,
 ) -> Tensor:  # fmt: skip
     """Standard normal numbers (Box and Muller 1958), keyed as in `uniform`; float32 [sample, *shape]."""
     count = prod(shape)
@@ -113,3 +113,14 @@ class Draws(NamedTuple):
     def uniform(self, shape: tuple[int, ...], *, purpose: int = 0) -> Tensor:
         """Uniform numbers in (0, 1), float32 [sample, *shape]."""
         return uniform(self.seed, self.index, shape, member=self.member, step=self.step, purpose=purpose)
+
+    def normals(self, shape: tuple[int, ...], purposes: range) -> Tensor:
+        """Standard normal numbers for several purposes in a row, [purpose, sample, *shape]: `normal` of each at once."""
+        count, samples = len(purposes), len(self.index)
+        repeated = lambda key: key.repeat(count) if isinstance(key, Tensor) and key.ndim else key  # noqa: E731
+        ends = torch.arange(purposes.start, purposes.stop, device=self.index.device).repeat_interleave(samples)
+        found = normal(
+            self.seed, self.index.repeat(count), shape, member=repeated(self.member), step=repeated(self.step),
+            purpose=ends,
+        )  # fmt: skip
+        return found.unflatten(0, (count, samples))

@@ -35,6 +35,7 @@ from oscillo.recording.run_directory import State
 from oscillo.runspec import LoadedSpec, read_spec
 from oscillo.simulation import Simulation
 from oscillo.simulation.execution import execute, prepare
+from oscillo.simulation.plan import room_bytes as simulation_room
 from oscillo.spec import Problem, SpecError, locating_failures, spec_hash, to_yaml
 from oscillo.summary import show_results
 from oscillo.training import Checkpoints, EvaluationSpec, Interrupted, Interruption, Trainer
@@ -114,7 +115,7 @@ def resume(path: str | os.PathLike[str]) -> Run:
         with _refusing(directory.path):
             require(loaded, trained=weights is not None, begun=bool(checkpoints.files()))
             if not loaded.spec.task.learns:
-                work = _simulating(directory, loaded, prepare(loaded.spec))
+                work = _simulating(directory, loaded, prepare(loaded))
             else:
                 ready = Preparation(loaded, weights=weights, checkpoints=checkpoints)
                 work = _learning(directory, ready, checkpoints)
@@ -137,8 +138,12 @@ def reevaluate(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, o
         RunFailed, RunInterrupted: as `run`.
     """
     trained = RunDirectory.open(Path(path))
+    task = _own_spec(trained).spec.task
+    if not task.learns:
+        again = f"oscillo run {trained.spec}"
+        raise RunDirectoryError(f"{trained.path} is a simulation, with nothing to evaluate; to run it again: {again}")
     weights = weights_of(trained)
-    known = [evaluation.name for evaluation in _own_spec(trained).spec.task.evaluation_specs]
+    known = [evaluation.name for evaluation in task.evaluation_specs]
     names = tuple(only) or known
     if unknown := [name for name in names if name not in known]:
         raise RunDirectoryError(f"{trained.path} has no evaluation {', '.join(unknown)}; it has {', '.join(known)}")
@@ -190,8 +195,8 @@ def _begin(loaded: LoadedSpec, runs: Path, weights: Path | None = None, **facts:
     with locating_failures(loaded.spec, loaded.document), _refusing():
         require(loaded, trained=weights is not None)
         if not loaded.spec.task.learns:
-            simulation = prepare(loaded.spec)
-            check_room(runs, simulation.recording.bytes)
+            check_room(runs, simulation_room(loaded.spec))
+            simulation = prepare(loaded)
             directory = _new_directory(loaded, simulation.device, runs, **facts)
             work = _simulating(directory, loaded, simulation)
         else:

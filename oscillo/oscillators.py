@@ -137,7 +137,7 @@ class Oscillators(nn.Module):
         if own is not None:
             force = own + force
         if self.drive is not None and self.drive.acts_on == "velocity":
-            force = force + self.drive(t)
+            force = force + self.drive(t).to(force.dtype)
         if self.inertia is None:
             return Evaluation(y, {"x": force})
         v = state["v"]
@@ -158,7 +158,7 @@ class Oscillators(nn.Module):
         """activation(y + stimulus)."""
         f = y if stimulus is None else y + stimulus
         if self.drive is not None and self.drive.acts_on == "field":
-            f = f + self.drive(t)
+            f = f + self.drive(t).to(f.dtype)
         return ACTIVATIONS[self.activation](f)
 
     def image(self, state: State, stimulus: Tensor | None = None, t: Tensor | float = 0.0) -> State:

@@ -16,6 +16,7 @@ from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec, Unrolling
 from oscillo.quantities import bytes_text, count_text, shape_text
 from oscillo.recording import bytes_expected
 from oscillo.runspec import RunSpec
+from oscillo.simulation.plan import SimulationPlan, plan_simulation
 from oscillo.training import Task, total_steps
 from oscillo.training.evaluation_spec import EvaluationSpec
 from oscillo.training.hardware import choose_device, free_memory, missing_for_compiling
@@ -115,8 +116,18 @@ class Plan:
         return [
             f"                      {count_text(self.training_flops)}FLOP per optimiser step",
             f"optimiser steps       {self.optimizer_steps:,}",
-            f"memory for training   {bytes_text(self.memory)}, of which {bytes_text(self.kept)} kept for the backward pass",
+            f"memory for training   {bytes_text(self.memory)}, of which {bytes_text(self.kept)} kept for the backward "
+            "pass",
         ]
+
+
+def plan_of(spec: RunSpec) -> Plan | SimulationPlan:
+    """What a run will take, whether it trains or simulates.
+
+    Raises:
+        ValueError: when the device is not to be had, or a file of a simulation cannot be used.
+    """
+    return make_plan(spec) if spec.task.learns else plan_simulation(spec)
 
 
 def make_plan(spec: RunSpec) -> Plan:

@@ -12,9 +12,12 @@ from oscillo.network import Network
 from oscillo.plan import crowded
 from oscillo.recording import RecordingError, RunDirectory, RunDirectoryError
 from oscillo.runspec import LoadedSpec, RunSpec
+from oscillo.simulation.memory import Estimate
+from oscillo.simulation.memory import crowded as simulation_crowded
+from oscillo.simulation.plan import design_of
 from oscillo.spec import SpecError, SpecProblem
 from oscillo.training import Checkpoints, Task
-from oscillo.training.hardware import choose_device, missing_for_compiling, return_freed_memory
+from oscillo.training.hardware import choose_device, free_memory, missing_for_compiling, return_freed_memory
 from oscillo.training.progress import report
 from oscillo.training.weights import load_weights
 
@@ -36,7 +39,9 @@ def require(loaded: LoadedSpec, *, trained: bool = False, begun: bool = False) -
     """
     spec = loaded.spec
     if not spec.task.learns:
-        if found := _refused(("device",), lambda: choose_device(spec.device)):
+        found = _refused(("device",), lambda: choose_device(spec.device))
+        found = found or simulation_crowded(Estimate(design_of(spec)), free_memory(choose_device(spec.device)))
+        if found:
             raise SpecError.at(loaded.document, found)
         return
     training = not trained and spec.trained.trains

@@ -54,7 +54,9 @@ class RunSpec(Spec):
         description="Whether steps are compiled: `auto` where there is a compiler, `on` insists, `off` never.",
     )
     precision: Precision = Field(
-        default="float32", description="`float32`; `float64` for simulations; `tf32` for faster products on a GPU; `bfloat16` by autocast."
+        default="float32",
+        description="`float32`; `float64` for simulations; `tf32` for faster products on a GPU; `bfloat16` by "
+        "autocast.",
     )
     threads: int | None = Field(default=None, ge=1, description="CPU threads; left out, torch's choice.")
 
@@ -77,7 +79,7 @@ class RunSpec(Spec):
 
     def problems(self) -> list[SpecProblem]:
         """What cannot work although every field is valid by itself, with its place."""
-        return self._kinds_of_task() or self._pieces()
+        return [*self._kinds_of_task(), *self._pieces()]
 
     def _kinds_of_task(self) -> list[SpecProblem]:
         """What a task that learns needs and a simulation has no use for."""
@@ -92,6 +94,9 @@ class RunSpec(Spec):
         if self.recording != RecordingSpec():
             text = f"the task `{name}` says itself what it records; leave `recording` out"
             found.append(SpecProblem(("recording",), text))
+        if self.compile == "on":
+            text = f"the task `{name}` takes its steps uncompiled; leave `compile` out"
+            found.append(SpecProblem(("compile",), text))
         if self.precision not in ("float32", "float64"):
             found.append(SpecProblem(("precision",), f"the task `{name}` runs in `float32` or `float64`"))
         return found

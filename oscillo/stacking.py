@@ -93,15 +93,27 @@ def of_samples(module: M, samples: Tensor) -> M:
     for store in ("_parameters", "_buffers", "_modules"):
         chosen.__dict__[store] = dict(getattr(module, store))
     for name in getattr(module, "_stacked", ()):
-        store = chosen._parameters if name in chosen._parameters else chosen._buffers
-        value = store[name]
+        value = _tensors(module)[name]
         assert value is not None
-        store[name] = (
-            nn.Parameter(value[samples], requires_grad=False) if name in module._parameters else value[samples]
-        )
+        if name in chosen._parameters:
+            chosen._parameters[name] = nn.Parameter(value[samples], requires_grad=False)
+        else:
+            chosen._buffers[name] = value[samples]
     for name, part in module._modules.items():
         chosen._modules[name] = None if part is None else of_samples(part, samples)
     return chosen
+
+
+def bytes_of(module: nn.Module, samples: int) -> int:
+    """Bytes of the tensors that a stacked module would have for so many samples."""
+    total = 0
+    for part in module.modules():
+        stacked = getattr(part, "_stacked", ())
+        for name, tensor in _tensors(part).items():
+            if tensor is not None:
+                size = tensor.numel() * tensor.element_size()
+                total += size // len(tensor) * samples if name in stacked else size
+    return total
 
 
 def _aligned(place: str, own: nn.Module, other: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Module]]:

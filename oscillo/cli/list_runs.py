@@ -66,7 +66,7 @@ def _bytes(size: int) -> str:
 def main_metrics(run: RunDirectory) -> str:
     """The accuracies (or, where a task has none, all metrics) of each evaluation, with its steps and votes.
 
-    Before there are any, the training loss.
+    Before there are any, the training loss. Of a simulation what it has found.
     """
     from oscillo.recording import read_metrics
 
@@ -80,6 +80,8 @@ def main_metrics(run: RunDirectory) -> str:
             evaluations.setdefault(evaluation, {})[rest[0]] = value
     if evaluations:
         return "; ".join(_told(name, found) for name, found in evaluations.items())
+    if found := {name: value for name, value in last.items() if "/" not in name and name not in ("step", "wall_s")}:
+        return ", ".join(f"{name} {value:.4g}" for name, value in found.items())
     return f"train/loss {last['train/loss']:.4g}" if "train/loss" in last else ""
 
 

@@ -11,16 +11,16 @@ from oscillo.cli.endings import WRONG_INPUT, tell
 def plan(spec: SpecFile, changes: Overrides = None) -> None:
     """Say what a run will take: operations, memory, bytes on disk.
 
-    The modules are built and nothing is trained. Needs neither data files nor a GPU.
+    The modules are built, and nothing is trained or simulated. Needs neither data files nor a GPU.
     """
-    from oscillo.plan import make_plan
+    from oscillo.plan import plan_of
     from oscillo.runspec import read_spec
     from oscillo.spec import locating_failures
 
     loaded = read_spec(spec, changes or ())
     with locating_failures(loaded.spec, loaded.document):
         try:
-            text = make_plan(loaded.spec).to_text()
+            text = plan_of(loaded.spec).to_text()
         except ValueError as error:
             tell(f"error: {error}")
             raise typer.Exit(WRONG_INPUT) from None

@@ -40,6 +40,23 @@ class DelaySpec(Spec):
         return self.time + lengths / self.speed
 
 
+_MOST_KNOWN = 16
+"""Stages whose places are kept; no method has as many."""
+
+
+class Place(NamedTuple):
+    """Where the times of links lie between the knots of the past."""
+
+    back: Tensor
+    """How many knots the later one lies behind the last, int64 [link]."""
+    weights: Tensor
+    """Of the cubic Hermite polynomial: earlier value and slope, later value and slope, float64 [4, link]."""
+
+
+Places = dict[tuple[float, float, torch.device], Place]
+"""Places of the links of one coupling, by the time since the last knot in steps, the step and the device."""
+
+
 class Past(NamedTuple):
     """What oscillators have shown so far: a ring of states with their rates, one for each step taken."""
 
@@ -56,38 +73,58 @@ class Past(NamedTuple):
 
     def at(self, delay: float) -> Tensor:
         """What all showed some time ago, [sample, component, oscillator]."""
-        (left, right, later), weights = self._place(torch.tensor([delay], dtype=torch.float64, device=self.seen.device))
+        place = self._place(torch.tensor([delay], dtype=torch.float64, device=self.seen.device))
+        left, right, later = self._knots(place.back)
+        h = place.weights.to(self.seen.dtype)[:, 0]
         pick = lambda values, knot: values[:, int(knot)]  # noqa: E731
-        p0, p1 = pick(self.seen, left), pick(self.seen, right)
-        m0, m1 = pick(self.rates, left), pick(self.rates, right)
-        h = weights.to(self.seen.dtype)[:, 0]
-        return h[0] * p0 + h[1] * m0 + h[2] * p1 + (h[3] * later[0].to(h.dtype)) * m1
+        early = h[0] * pick(self.seen, left) + h[1] * pick(self.rates, left)
+        return early + h[2] * pick(self.seen, right) + h[3] * later[0].to(h.dtype) * pick(self.rates, right)
 
-    def along(self, sources: Tensor, delays: Tensor) -> Tensor:
+    def along(self, sources: Tensor, delays: Tensor, known: Places | None = None) -> Tensor:
         """What the source of each link showed when it set off, [sample, component, link].
 
         Args:
             sources: oscillator that is felt, int64 [link].
             delays: float64 [link].
+            known: places of the same delays, which are kept here: the stages of a method come at the same times
+                since the last knot in every step.
         """
-        (left, right, later), weights = self._place(delays)
-        h = weights.to(self.seen.dtype)
-        pick = lambda values, knot: values.transpose(1, 2)[:, :, knot, sources]  # noqa: E731
-        field = h[0] * pick(self.seen, left) + h[1] * pick(self.rates, left)
-        return field + h[2] * pick(self.seen, right) + h[3] * later.to(h.dtype) * pick(self.rates, right)
+        place = self._place(delays, {} if known is None else known)
+        left, right, later = self._knots(place.back)
+        h = place.weights.to(self.seen.dtype)
+        components, n = self.seen.shape[-2:]
+        inside = sources + n * torch.arange(components, device=sources.device)[:, None]
 
-    def _place(self, delays: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
-        """Slots of the knots before and after the time of each link, and the weights of the cubic Hermite polynomial.
+        def pick(values: Tensor, knot: Tensor) -> Tensor:
+            places = (knot * (components * n) + inside).flatten()
+            return values.flatten(1).index_select(1, places).unflatten(1, (components, -1))
 
-        The third tensor says whether the later knot lies behind the start: up to there all stood still, whatever the
-        rate is with which they set off.
+        early = h[0] * pick(self.seen, left) + h[1] * pick(self.rates, left)
+        return early + h[2] * pick(self.seen, right) + h[3] * later.to(h.dtype) * pick(self.rates, right)
+
+    def _knots(self, back: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Slots of the knots before and after the time of each link, and whether the later one is behind the start.
+
+        Up to there all stood still, whatever the rate is with which they set off.
         """
-        age = (self.knots - 1 - (self.t - delays.double()) / self.dt).clamp_min(0)
-        back = torch.floor(age).long()
-        u = 1 - (age - back)
-        last, slots = self.knots - 1, self.seen.shape[1]
-        right = last - back
-        h = torch.stack((
-            (1 + 2 * u) * (1 - u) ** 2, u * (1 - u) ** 2 * self.dt, u**2 * (3 - 2 * u), -(u**2) * (1 - u) * self.dt,
-        ))  # fmt: skip
-        return ((right - 1) % slots, right % slots, right > 0), h
+        right, slots = self.knots - 1 - back, self.seen.shape[1]
+        return (right - 1) % slots, right % slots, right > 0
+
+    def _place(self, delays: Tensor, known: Places | None = None) -> Place:
+        """Where the times of all links lie between knots."""
+        since = round(self.t / self.dt - (self.knots - 1), 9)
+        key = (since, self.dt, delays.device)
+        if known is None or key not in known:
+            age = (delays.double() / self.dt - since).clamp_min(0)
+            back = torch.floor(age).long()
+            u = 1 - (age - back)
+            weights = torch.stack((
+                (1 + 2 * u) * (1 - u) ** 2, u * (1 - u) ** 2 * self.dt, u**2 * (3 - 2 * u), -(u**2) * (1 - u) * self.dt,
+            ))  # fmt: skip
+            found = Place(back, weights)
+            if known is None:
+                return found
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[key] = found
+        return known[key]

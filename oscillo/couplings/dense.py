@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from oscillo.couplings.delays import DelaySpec, Past
+from oscillo.couplings.delays import DelaySpec, Past, Places
 from oscillo.couplings.linear import LinearCoupling, LinearCouplingSpec
 from oscillo.distributions import DistributionSpec
 from oscillo.layout import StateShape
@@ -147,6 +147,7 @@ class DenseCoupling(LinearCoupling):
         delays = spec.delays(shape.oscillators)
         self.register_buffer("delays", None if delays is None else torch.as_tensor(delays, dtype=torch.float64))
         self.compilable = delays is None  # where what was stands in memory is told by numbers
+        self._places: Places = {}
         self.weights = nn.Parameter(weights, requires_grad=spec.learn)
         self.made_symmetric, self.empties = spec.learn and spec.symmetric, spec.learn and not spec.self_coupling
         free = (spec.learn and not spec.symmetric) or delays is not None
@@ -168,7 +169,7 @@ class DenseCoupling(LinearCoupling):
             return self._finish(self.gather(past.at(float(self.delays))), neighbours)
         weights, n = self.product_weights(), neighbours.shape[-1]
         sources = torch.arange(n, device=weights.device).expand(n, n).flatten()
-        felt = past.along(sources, self.delays.flatten()).unflatten(-1, (n, n))
+        felt = past.along(sources, self.delays.flatten(), self._places).unflatten(-1, (n, n))
         return self._finish((felt * weights.unsqueeze(-3 if weights.ndim > 2 else 0)).sum(-1), neighbours)
 
     def product_weights(self) -> Tensor:

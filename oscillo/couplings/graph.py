@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from oscillo.couplings.delays import DelaySpec, Past
+from oscillo.couplings.delays import DelaySpec, Past, Places
 from oscillo.couplings.linear import LinearCoupling, LinearCouplingSpec
 from oscillo.couplings.sparse_product import sparse_product, targets
 from oscillo.graphs import GraphSource, Links
@@ -79,6 +79,7 @@ class GraphCoupling(LinearCoupling):
         delays = None if spec.delay is None else spec.delay.of(links.lengths)
         self.register_buffer("delays", None if delays is None else torch.as_tensor(delays, dtype=torch.float64))
         self.compilable = delays is None  # where what was stands in memory is told by numbers
+        self._places: Places = {}
         same = torch.equal(self.rows, self.rows_back) and torch.equal(self.columns, self.columns_back)
         fixed = not spec.learn and same and delays is None
         self.declare_symmetry(
@@ -108,7 +109,7 @@ class GraphCoupling(LinearCoupling):
         """Field of each oscillator, from what the others were."""
         if self.delays.ndim == 0:
             return self._finish(self.gather(past.at(float(self.delays))), neighbours)
-        felt = past.along(self.columns.long(), self.delays) * self.weights.to(neighbours.dtype)
+        felt = past.along(self.columns.long(), self.delays, self._places) * self.weights.to(neighbours.dtype)
         gathered = torch.zeros_like(neighbours).index_add(-1, targets(self.rows), felt)
         return self._finish(gathered, neighbours)
 

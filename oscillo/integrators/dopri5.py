@@ -115,14 +115,14 @@ class Dopri5(Integrator):
     def _begun(self, oscillators: Oscillators, state: State, stimulus: Tensor | None, t: Tensor) -> State:
         """At time t, with the rates there and a first step size (Hairer, Norsett and Wanner 1993, section II.4)."""
         here = _moving(state)
-        column = _column(t, state["x"])
-        k = _whole(oscillators.evaluate(here, stimulus, column).rates, here)
+        now = _aligned(t, state["x"])
+        k = _whole(oscillators.evaluate(here, stimulus, now).rates, here)
         with torch.no_grad():
             sizes = {name: self.atol + self.rtol * here[name].abs() for name in k}
             d0, d1 = _norm(here, sizes), _norm(k, sizes)
             h0 = torch.where((d0 < 1e-5) | (d1 < 1e-5), torch.full_like(d0, 1e-6), 0.01 * d0 / d1)
             ahead = oscillators.moved(here, k, _column(h0, state["x"]))
-            change = _whole(oscillators.evaluate(ahead, stimulus, column + _column(h0, state["x"])).rates, here)
+            change = _whole(oscillators.evaluate(ahead, stimulus, now + _aligned(h0, state["x"])).rates, here)
             d2 = _norm({name: change[name] - k[name] for name in k}, sizes) / h0
             steep = torch.maximum(d1, d2)
             h1 = torch.where(steep <= 1e-15, (h0 * 1e-3).clamp_min(1e-6), (0.01 / steep.clamp_min(1e-15)) ** 0.2)
@@ -173,7 +173,7 @@ class Dopri5(Integrator):
         here = _moving(state, "ahead.")
         k0 = {name: state[f"k.{name}"] for name in here if name != "winding"}
         x, h = here["x"], state["step"]
-        t, dt = _column(state["reached"], x), _column(h, x)
+        t, dt = _aligned(state["reached"], x), _column(h, x)
         rates = [k0]
         for weights, time in zip(_STAGES, _TIMES, strict=True):
             inner = oscillators.moved(here, combined(rates, weights), dt)
@@ -268,7 +268,12 @@ def _whole(rates: State, like: State) -> State:
 
 def _column(each: Tensor, like: Tensor) -> Tensor:
     """A number for each sample, as [sample, 1, ...] in the type of the state."""
-    return each.to(like.dtype).reshape(-1, *(1,) * (like.ndim - 1))
+    return _aligned(each.to(like.dtype), like)
+
+
+def _aligned(each: Tensor, like: Tensor) -> Tensor:
+    """A number for each sample, as [sample, 1, ...] in a type of its own: float32 would lose count of long times."""
+    return each.reshape(-1, *(1,) * (like.ndim - 1))
 
 
 def _where(chosen: Tensor, a: Tensor, b: Tensor) -> Tensor:

@@ -241,11 +241,11 @@ class Network(nn.Module):
         if not (path or layer.is_noisy):
             return None
         draws = way.draws or Draws(0, torch.arange(len(x), device=x.device))
-        drawn = lambda purpose, k: draws.normal(tuple(x.shape[1:]), purpose=(purpose + number) * STEPS + k).to(x.dtype)  # noqa: E731
+        of_path, of_equation = (_Normals(draws, (purpose + number) * STEPS, x) for purpose in (PATH_NOISE, EQUATION_NOISE))
 
         def noise(k: int) -> State:
-            disturbance = {"x": path * drawn(PATH_NOISE, k)} if path else {}
-            return disturbance | ({"normals": drawn(EQUATION_NOISE, k)} if layer.is_noisy else {})
+            disturbance = {"x": path * of_path(k)} if path else {}
+            return disturbance | ({"normals": of_equation(k)} if layer.is_noisy else {})
 
         return noise
 
@@ -303,6 +303,23 @@ class Network(nn.Module):
         sizes = (*features.shape[1:-1], shape.components, shape.oscillators)
         draws = way.draws or Draws(0, torch.arange(len(features), device=features.device))
         return layer.spread(draws.normal(sizes, purpose=number).to(features.dtype))
+
+
+class _Normals:
+    """Normal numbers for every step, drawn for several steps at once: a draw costs many small operations."""
+
+    def __init__(self, draws: Draws, purpose: int, x: Tensor) -> None:
+        self.draws, self.purpose, self.shape, self.dtype = draws, purpose, tuple(x.shape[1:]), x.dtype
+        self.together = max(1, min(64, 2**18 // max(1, x.numel())))
+        self.first, self.drawn = -1, x.new_empty(0)
+
+    def __call__(self, k: int) -> Tensor:
+        first = k - k % self.together
+        if first != self.first:
+            start = self.purpose + first
+            self.drawn = self.draws.normals(self.shape, range(start, start + self.together)).to(self.dtype)
+            self.first = first
+        return self.drawn[k - first]
 
 
 def _recomputed(layer: Layer, state: State) -> Tensor:

@@ -9,6 +9,6 @@ from oscillo.simulation.simulation import Simulation
 from oscillo.simulation.task import SimulationTaskSpec
 
 __all__ = [
-    "Course", "Design", "EnsembleSpec", "InitialSpec", "Member", "ObservableSpec", "OrderParameterSpec", "Range", "Simulation",
-    "SimulationRecording", "SimulationTaskSpec", "UniformInitialSpec",
+    "Course", "Design", "EnsembleSpec", "InitialSpec", "Member", "ObservableSpec", "OrderParameterSpec", "Range",
+    "Simulation", "SimulationRecording", "SimulationTaskSpec", "UniformInitialSpec",
 ]  # fmt: skip

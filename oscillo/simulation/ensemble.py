@@ -65,7 +65,10 @@ class EnsembleSpec(Spec):
 
     @model_validator(mode="after")
     def _each_member_once(self) -> EnsembleSpec:
-        for place, values in [(("seeds",), self.seed_list), *((("vary", key), grid) for key, grid in self._grids.items())]:
+        for place, values in [
+            (("seeds",), self.seed_list),
+            *((("vary", key), grid) for key, grid in self._grids.items()),
+        ]:
             if len(set(values)) < len(values):
                 ((twice, _),) = Counter(values).most_common(1)
                 raise LocatedError(f"{messages.show(twice)} is there twice", *place)
@@ -155,9 +158,7 @@ class EnsembleSpec(Spec):
 
     @property
     def _grids(self) -> dict[str, list[float]]:
-        return {
-            key: values.values if isinstance(values, Range) else list(values) for key, values in self.vary.items()
-        }
+        return {key: values.values if isinstance(values, Range) else list(values) for key, values in self.vary.items()}
 
 
 class Member(NamedTuple):

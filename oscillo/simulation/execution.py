@@ -17,7 +17,7 @@ from oscillo.simulation.task import SimulationTaskSpec
 from oscillo.spec import SpecError, SpecProblem
 from oscillo.stacking import NotStackable
 from oscillo.training import Checkpoints
-from oscillo.training.hardware import choose_device, missing_for_compiling, return_freed_memory
+from oscillo.training.hardware import choose_device, return_freed_memory
 from oscillo.training.progress import console, progress, report
 
 _MOST_ROWS = 24
@@ -68,6 +68,8 @@ def execute(
 def _log(directory: RunDirectory, steps: int, simulation: Simulation, summary: Mapping[str, Tensor]) -> None:
     """The means over members as metrics, for listings."""
     numbers = {name: float(value.double().nanmean()) for name, value in _told(simulation, summary).items()}
+    if lost := int(summary["diverged_at"].isfinite().sum()):
+        numbers["diverged"] = lost
     directory.metrics.unlink(missing_ok=True)
     with MetricsLog(directory.metrics) as log:
         log.write(steps, {name: value for name, value in numbers.items() if value == value})

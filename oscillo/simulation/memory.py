@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from oscillo.couplings.delays import DelaySpec
+from oscillo.layout import State
+from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.quantities import bytes_text
 from oscillo.simulation.cost import Cost, cost_of, sample_states
 from oscillo.simulation.design import Design
@@ -22,8 +24,6 @@ from oscillo.stacking import bytes_of
 
 _SPARE = 0.8
 """Share of the free memory that may be used."""
-
-_HISTORY = "history"
 
 
 @dataclass(frozen=True)
@@ -102,20 +102,27 @@ class Estimate:
 
     def _memory(self) -> Memory:
         size = self.design.ensemble.size
-        state = sample_states(self.layer, size, "meta")
+        try:
+            state, sums = self._kept("meta")
+        except (NotImplementedError, RuntimeError):  # a part that is not ours may look at the numbers
+            state, sums = self._kept("cpu")
+        past = {name for name in state if name.startswith("history")}
+        own = {"x", "v", "winding"} & state.keys()
+        short = max((state[name].shape[1] for name in past if state[name].ndim > 1), default=1)
+        of = lambda names: size * _bytes(state[name] for name in names)  # noqa: E731
+        history = int(of(past) / short * self.slots)
+        return Memory(
+            of(own), of(state.keys() - own - past), history, bytes_of(self.layer, size),
+            {number: size * count for number, count in sums.items()},
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def _kept(self, device: str) -> tuple[State, dict[int, int]]:
+        """One member's state, and the bytes that observables keep of it."""
+        state = sample_states(self.layer, 1, device)
         moment = Moment(self.layer, state, None, torch.zeros((), dtype=torch.float64))
-        sums = {
-            number: _size(one.start(moment).values())
-            for number, one in enumerate(self.observables) if isinstance(one, Summary)
-        }  # fmt: skip
-        past = [value for name, value in state.items() if name.startswith(_HISTORY)]
-        own = [value for name, value in state.items() if name in ("x", "v", "winding")]
-        kept = {id(value) for value in (*past, *own)}
-        solver = [value for name, value in state.items() if not name.startswith(_HISTORY) and name not in ("x", "v", "winding")]
-        short = max((value.shape[1] for value in past if value.ndim > 1), default=1)
-        history = int(_size(past) / short * self.slots)
-        assert kept
-        return Memory(_size(own), _size(solver), history, bytes_of(self.layer, size), sums)
+        summaries = ((number, one) for number, one in enumerate(self.observables) if isinstance(one, Summary))
+        return state, {number: _bytes(one.start(moment).values()) for number, one in summaries}
 
 
 def crowded(estimate: Estimate, free: int) -> list[SpecProblem]:
@@ -126,51 +133,64 @@ def crowded(estimate: Estimate, free: int) -> list[SpecProblem]:
         free: bytes that can still be taken.
     """
     design, memory, usable = estimate.design, estimate.memory, _SPARE * free
-    size, can = design.ensemble.size, f"and {bytes_text(_SPARE * free)} of memory can be used"
-    whom = "the member" if size == 1 else f"each of {size:,} members"
     if memory.total > usable:
-        largest = max(memory.sums, key=lambda number: memory.sums[number], default=None)
-        if memory.history > memory.total / 2:
-            told = f"a delay of up to {estimate.longest_delay:g} keeps {estimate.slots:,} states of {whom}"
-            words = f"{told}, one for every step of {estimate.dt:g}: {bytes_text(memory.history)}, {can}"
-            return [SpecProblem(_delay_place(design), words, "take shorter delays, longer steps or fewer members")]
-        if largest is not None and memory.sums[largest] > memory.total / 2:
-            words = f"keeps {bytes_text(memory.sums[largest])} of {whom} together, {can}"
-            return [SpecProblem(("task", "observables", largest), words, "take fewer members, or leave it out")]
-        words = f"{size:,} members hold {bytes_text(memory.total)}, {can}"
-        fits = int(size * usable / memory.total)
-        return [SpecProblem(("task", "ensemble"), words, f"take at most {fits:,}" if fits else None)]
-    cost, left = estimate.cost, usable - memory.total
+        return [_too_much(estimate, usable)]
+    cost, left, batch = estimate.cost, usable - memory.total, design.batch_size
     if estimate.step_bytes <= left:
         return []
     fits = int((left - cost.once) / cost.each) if cost.each else 0
-    words = f"a step of {design.batch_size:,} members takes {bytes_text(estimate.step_bytes)} for itself, {can}"
+    whom = "the member" if batch == 1 else f"{batch:,} members"
+    words = f"a step of {whom} takes {bytes_text(estimate.step_bytes)} for itself, {_can(left)}"
     return [SpecProblem(("task", "batch"), words, f"take at most {fits:,}" if fits > 0 else None)]
+
+
+def _too_much(estimate: Estimate, usable: float) -> SpecProblem:
+    """Which part of what is held all the time is too much."""
+    design, memory, size = estimate.design, estimate.memory, estimate.design.ensemble.size
+    whom = "the member" if size == 1 else f"each of {size:,} members"
+    fewer = "" if size == 1 else ", or fewer members"
+    if memory.history > memory.total / 2:
+        told = f"a delay of up to {estimate.longest_delay:g} keeps {estimate.slots:,} states of {whom}"
+        words = f"{told}, one for every step of {estimate.dt:g}: {bytes_text(memory.history)}, {_can(usable)}"
+        return SpecProblem(_delay_place(design), words, f"take a shorter delay, or longer steps{fewer}")
+    largest = max(memory.sums, key=lambda number: memory.sums[number], default=None)
+    if largest is not None and memory.sums[largest] > memory.total / 2:
+        words = f"keeps {bytes_text(memory.sums[largest])} for {whom} together, {_can(usable)}"
+        return SpecProblem(("task", "observables", largest), words, f"leave it out{fewer.replace('or', 'or take')}")
+    words = f"{size:,} members hold {bytes_text(memory.total)}, {_can(usable)}"
+    fits = int(size * usable / memory.total)
+    return SpecProblem(("task", "ensemble"), words, f"take at most {fits:,}" if fits else "take fewer oscillators")
+
+
+def _can(usable: float) -> str:
+    return f"and {bytes_text(usable)} of memory can be used"
 
 
 def _delay_place(design: Design) -> SpecPath:
     """Where the longest delay is declared."""
-    inside = [(path, found) for path, found in _within(design.network.layers[0], ("network", "layers", 0))]
-    return max(inside, key=lambda each: each[1].time, default=(("network", "layers", 0, "coupling"), None))[0]
+    layer: SpecPath = ("network", "layers", 0)
+    found = list(_delays(design.network.layers[0], layer))
+    return max(found, key=lambda each: each[1].time)[0] if found else (*layer, "coupling")
 
 
-def _within(value: Any, path: SpecPath) -> Iterator[tuple[SpecPath, DelaySpec]]:
+def _delays(value: Any, path: SpecPath) -> Iterator[tuple[SpecPath, DelaySpec]]:
     """All delays inside a declaration, with their places."""
+    inside: Iterable[tuple[str | int, Any]] = ()
     if isinstance(value, DelaySpec):
         yield path, value
     elif isinstance(value, Spec):
-        for name in type(value).model_fields:
-            yield from _within(getattr(value, name), (*path, name))
+        inside = ((name, getattr(value, name)) for name in type(value).model_fields)
     elif isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _within(one, (*path, number))
+        inside = enumerate(value)
+    for key, below in inside:
+        yield from _delays(below, (*path, key))
 
 
-def _shorten_past(layer: Any, longest: float) -> None:
+def _shorten_past(layer: OscillatorLayer, longest: float) -> None:
     """Let a layer that is only looked at remember no more states than it has to."""
     if longest:
         layer.integrator.step_size.data.fill_(longest)
 
 
-def _size(tensors: Any) -> int:
+def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum(value.numel() * value.element_size() for value in tensors)

@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from torch import Tensor
 
-from oscillo.couplings.delays import DelaySpec
-from oscillo.layout import State, StateShape
-from oscillo.network.oscillator_layer import OscillatorLayer
+from oscillo.layout import StateShape
 from oscillo.quantities import bytes_text, count_text, shape_text
 from oscillo.runspec import RunSpec
-from oscillo.simulation.cost import Cost, counted
 from oscillo.simulation.design import Design
-from oscillo.simulation.observables import Moment, Observable, Summary
+from oscillo.simulation.memory import Estimate, Memory, crowded
 from oscillo.simulation.task import SimulationTaskSpec
-from oscillo.spec import Spec, SpecProblem
-from oscillo.spec.source import SpecPath
 from oscillo.training.hardware import choose_device, free_memory
-
-_SPARE = 0.8
-"""Share of the free memory that may be used."""
 
 _CHECKPOINTS = 3
 """Checkpoints that are on the disk at once: two that are kept, and the one that is written."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes that a simulation holds on its device."""
-
-    states: int
-    """Positions and velocities of all members."""
-    solver: int
-    """What the integrator remembers from step to step."""
-    history: int
-    """What delayed couplings need of the past."""
-    parameters: int
-    """Numbers of the layer; what differs from member to member is there for each."""
-    sums: dict[int, int]
-    """What each observable keeps of the whole run, by its place."""
-    step: int = 0
-    """What a step, or an observation, of one batch takes for itself."""
-
-    @property
-    def lasting(self) -> int:
-        """What is held from the first step to the last."""
-        return self.states + self.solver + self.history + self.parameters + sum(self.sums.values())
-
-    @property
-    def checkpoint(self) -> int:
-        """Bytes of a checkpoint."""
-        return self.states + self.solver + self.history + sum(self.sums.values())
 
 
 @dataclass(frozen=True)
@@ -71,8 +32,11 @@ class SimulationPlan:
     evaluations: int
     """Of the right-hand side in a step; 0 where the integrator chooses its own steps."""
     flops: int
-    """Floating-point operations of one evaluation for one member."""
+    """Floating-point operations of one evaluation for one member; 0 where they are not known."""
     memory: Memory
+    """Held from the first step to the last."""
+    step_bytes: int
+    """What a step, or an observation, of one batch takes for itself; 0 where that is not known."""
     recording: int
     """Bytes in the store."""
     notes: list[str] = field(default_factory=list)
@@ -93,7 +57,7 @@ class SimulationPlan:
         layer = f"state {shape_text(self.shape):28} {course.steps:,} steps of {self.step_size:g}"
         parts = {
             "states": memory.states, "solver": memory.solver, "delays": memory.history,
-            "parameters": memory.parameters, "observables": sum(memory.sums.values()), "a step": memory.step,
+            "parameters": memory.parameters, "observables": sum(memory.sums.values()), "a step": self.step_bytes,
         }  # fmt: skip
         told = ", ".join(f"{name} {bytes_text(size)}" for name, size in parts.items() if size)
         return "\n".join([
@@ -101,7 +65,7 @@ class SimulationPlan:
             f"  {'layer 0 (oscillators)':24} {layer}, to time {course.steps * self.step_size:g}",
             f"members               {self._members()}",
             f"operations            {self._operations()}",
-            f"memory                {bytes_text(memory.lasting + memory.step)}: {told}",
+            f"memory                {bytes_text(memory.total + self.step_bytes)}: {told}",
             f"recording             {bytes_text(self.recording)} in data.zarr: {self._recorded()}",
             f"checkpoints           {bytes_text(self.checkpoints)} at most",
             *self.notes,
@@ -119,6 +83,8 @@ class SimulationPlan:
         return f"{size:,} {at_once}: {', '.join(varying)}" if varying else "1"
 
     def _operations(self) -> str:
+        if not self.flops:
+            return "not counted"
         each = f"{count_text(self.flops)}FLOP for an evaluation of one member"
         if not self.evaluations:
             return f"{each}; the integrator chooses how many there are"
@@ -134,17 +100,34 @@ def plan_simulation(spec: RunSpec) -> SimulationPlan:
     """Build the first and the last member, and find out what all of them take.
 
     Raises:
+        NotStackable: when they cannot run as one batch.
         ValueError: when the device is not to be had, or a file cannot be used.
     """
-    device, design = choose_device(spec.device), design_of(spec)
-    layer = design.layer(design.ensemble.ends)
-    observables = design.built_observables(layer)
-    memory, notes = _memory(design, layer, observables), []
-    refused = crowded(spec, free_memory(device))
-    cost = _cost(design) if not refused else None
-    if refused:
-        notes += [f"`run` would refuse {'.'.join(map(str, place))}: {text}" for place, text, _ in refused]
+    device, estimate = choose_device(spec.device), Estimate(design_of(spec))
+    refused = crowded(estimate, free_memory(device))
+    notes = [f"`run` would refuse {'.'.join(map(str, path))}: {text}; {remedy}" for path, text, remedy in refused]
+    layer = estimate.layer
+    # What does not fit is not tried out either.
+    flops, step = (0, 0) if refused else (estimate.cost.flops, estimate.step_bytes)
     return SimulationPlan(
-        spec.name, str(device), spec.precision, layer.shape, design, float(layer.dt), layer.integrator.evaluations,
-        cost.operations if cost else 0, memory, design.recording(layer, observables).bytes, notes,
+        spec.name, str(device), spec.precision, layer.shape, estimate.design, estimate.dt, layer.integrator.evaluations,
+        flops, estimate.memory, step, estimate.recording, notes,
     )  # fmt: skip
+
+
+def room_bytes(spec: RunSpec) -> int:
+    """Bytes that a simulation needs on the disk: its recording, and checkpoints."""
+    estimate = Estimate(design_of(spec))
+    return estimate.recording + _CHECKPOINTS * estimate.memory.checkpoint
+
+
+def design_of(spec: RunSpec) -> Design:
+    """What a spec says is simulated.
+
+    Raises:
+        ValueError: when a file cannot be used.
+    """
+    task = spec.task
+    assert isinstance(task, SimulationTaskSpec)
+    dtype = torch.float64 if spec.precision == "float64" else torch.float32
+    return task.design(spec.network, spec.sites, seed=spec.seed, dtype=dtype)

@@ -5,24 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from oscillo.draws import Draws
 from oscillo.integrators.dopri5 import Dopri5
-from oscillo.integrators.loop import Noise, time_of
+from oscillo.integrators.loop import time_of
 from oscillo.layout import State
 from oscillo.measures import Moments, Running
-from oscillo.network.network import Network, Way
-from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.recording import RecordingError, TrajectoryStore
+from oscillo.simulation.batch import Batch, joined
 from oscillo.simulation.design import Design
 from oscillo.simulation.observables import Moment, Series, Summary
 from oscillo.simulation.recording import SERIES, STATES
 from oscillo.simulation.standing import Pending, Standing
-from oscillo.stacking import of_samples
 from oscillo.training import Checkpoints
 
 _STEPS_BETWEEN_MARKS = 64
@@ -55,11 +53,12 @@ class Simulation:
         self.series = [one for one in built if isinstance(one, Series)]
         self.summaries = [one for one in built if isinstance(one, Summary)]
         self.recording = design.recording(layer, built)
+        self.seeds = torch.tensor([member.seed for member in self.members], device=device)
+        arriving = None if design.arriving is None else design.arriving.to(device, design.dtype).unsqueeze(0)
         rows = torch.arange(len(self.members), device=device).split(design.batch_size)
-        self._batches = [_Batch(of_samples(layer, some), some, len(rows) == 1) for some in rows]
-        arriving = design.arriving
-        self._features = None if arriving is None else arriving.to(device, design.dtype).unsqueeze(0)
+        self._batches = [Batch(layer, some, self.seeds, seed=design.seed, arriving=arriving) for some in rows]
         self._moments = Moments()
+        self._noises: dict[int, Noise | None] = {}
 
     def run(
         self, store: TrajectoryStore, checkpoints: Checkpoints, *, check: Callable[[], None] = lambda: None,
@@ -101,8 +100,7 @@ class Simulation:
         return summary
 
     def _initial_state(self) -> State:
-        index = torch.tensor([member.seed for member in self.members], device=self.device)
-        given = self.design.initial.states(self.layer, Draws(self.design.seed, index))
+        given = self.design.initial.states(self.layer, Draws(self.design.seed, self.seeds))
         return self.layer.initial_state(*(
             given[name].to(self.device, self.design.dtype) if name in given else None for name in ("x", "v")
         ))  # fmt: skip
@@ -148,9 +146,9 @@ class Simulation:
         standing.whole = True
 
     @torch.no_grad()
-    def _take_steps(self, batch: _Batch, standing: Standing, steps: range) -> None:
+    def _take_steps(self, batch: Batch, standing: Standing, steps: range) -> None:
         state = batch.of(standing.state)
-        noise, stimulus = self._noise(batch, state), self._stimulus(batch)
+        noise, stimulus = batch.noise(state), batch.stimulus
         for k in steps:
             state, _ = batch.layer(state, stimulus, time_of(k, self.dt), self.dt, noise and noise(k))
         if batch.alone:
@@ -159,21 +157,6 @@ class Simulation:
         for name, value in batch.of(standing.state).items():
             if value.data_ptr() != state[name].data_ptr():  # the past is written in place
                 value.copy_(state[name])
-
-    def _noise(self, batch: _Batch, state: State) -> Noise | None:
-        if not batch.layer.is_noisy:
-            return None
-        index = torch.tensor([self.members[row].seed for row in batch.rows.tolist()], device=self.device)
-        return Network([batch.layer], 0).noise(0, state, Way([self.course.steps], Draws(self.design.seed, index)))
-
-    def _stimulus(self, batch: _Batch) -> Tensor | None:
-        layer, samples = batch.layer, len(batch.rows)
-        if self._features is not None:
-            return layer.stimulus_of(self._features.expand(samples, *self._features.shape[1:]))
-        if layer.stimulus.needs_input:
-            return None
-        nothing = torch.zeros((), device=self.device, dtype=self.design.dtype)
-        return layer.stimulus_of(nothing.expand(samples, *layer.seen.sites, layer.seen.channels))
 
     @torch.no_grad()
     def _observe(self, standing: Standing, pending: Pending) -> None:
@@ -187,7 +170,7 @@ class Simulation:
         if now[STATES]:
             pending.take(STATES, float(t), self.recording.state_record(standing.state))
         if now[SERIES]:
-            moments = [Moment(one.layer, one.of(standing.state), self._stimulus(one), t) for one in self._batches]
+            moments = [Moment(one.layer, one.of(standing.state), one.stimulus, t) for one in self._batches]
             found: dict[str, Tensor] = {}
             for series in self.series:
                 found |= joined([series.measure(moment) for moment in moments])
@@ -229,9 +212,7 @@ class Simulation:
             "evaluations": state.get("evaluations", fixed), "drift": state.get("drift", zero).double(),
         }  # fmt: skip
 
-    def _commit(
-        self, store: TrajectoryStore, checkpoints: Checkpoints, standing: Standing, pending: Pending
-    ) -> None:
+    def _commit(self, store: TrajectoryStore, checkpoints: Checkpoints, standing: Standing, pending: Pending) -> None:
         """Make what was observed and where all members stand what a reader sees and a resumed run starts from."""
         pending.flush(store)
         store.commit()
@@ -243,31 +224,6 @@ class Simulation:
         saved: dict[str, Any] | None = checkpoints.load(self.device)
         store.truncate({} if saved is None else saved["lengths"])
         return None if saved is None else Standing.of(saved)
-
-
-class _Batch(NamedTuple):
-    """Members that are integrated at once."""
-
-    layer: OscillatorLayer
-    """With their parameters."""
-    rows: Tensor
-    """Their numbers, one behind the other."""
-    alone: bool
-    """Whether these are all members."""
-
-    def of(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        """These members' part of tensors [sample, ...]: views."""
-        if self.alone:
-            return values
-        first, count = int(self.rows[0]), len(self.rows)
-        return {name: value.narrow(0, first, count) for name, value in values.items()}
-
-
-def joined(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What was found of all batches, one behind the other."""
-    if len(parts) == 1:
-        return parts[0]
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 def _under(running: Running, prefix: str) -> Running:

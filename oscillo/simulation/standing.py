@@ -83,7 +83,11 @@ class Standing:
             return
         last = int(at.argmax())
         marks = {name: value[last].item() for name, value in self.marks.items()}
-        who = "the trajectory" if samples == 1 else f"all {samples} trajectories diverged, the last of them, sample {last},"
+        who = (
+            "the trajectory"
+            if samples == 1
+            else f"all {samples} trajectories diverged, the last of them, sample {last},"
+        )
         raise FloatingPointError(
             f"{who} diverged between t = {marks['finite_at']:g}, when its largest number was {marks['large']:.4g}, and "
             f"t = {marks['diverged_at']:g}: oscillator {marks['diverged_oscillator']} is not a finite number any more; try "

@@ -174,12 +174,8 @@ class SeriesStimulusSpec(DrivenStimulusSpec):
         """
         array = read_array(self.file)
         table = array[:, None] if array.ndim == 1 else array
-        if (
-            table.ndim != 2
-            or table.shape[1] not in (1, oscillators)
-            or not len(table)
-            or table.dtype.kind not in "biuf"
-        ):
+        fits = table.ndim == 2 and table.shape[1] in (1, oscillators) and len(table) > 0
+        if not fits or table.dtype.kind not in "biuf":
             raise ValueError(f"{self.file} is {list(array.shape)}, and [time] or [time, {oscillators}] is wanted")
         if not np.isfinite(table).all():
             raise ValueError(f"{self.file} has a number that is not finite")

@@ -21,7 +21,7 @@ class Checkpoints:
 
     def files(self) -> list[Path]:
         """All checkpoints, oldest first."""
-        return sorted(self.folder.glob("step_*.pt"))
+        return sorted(self.folder.glob("step_*.pt"), key=lambda file: (len(file.name), file.name))
 
     def save(self, step: int, content: dict[str, Any]) -> Path:
         """Write a checkpoint and remove those beyond the ones kept.

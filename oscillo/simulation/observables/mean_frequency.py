@@ -9,7 +9,16 @@ from torch import Tensor
 
 from oscillo.measures import MeanFrequency, Running, mean_frequency
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
-from oscillo.simulation.observables.base import Moment, ObservableSpec, Summary, Variable, counted, no_phase, site_dims, uncounted
+from oscillo.simulation.observables.base import (
+    Moment,
+    ObservableSpec,
+    Summary,
+    Variable,
+    counted,
+    no_phase,
+    site_dims,
+    uncounted,
+)
 from oscillo.spec import register
 
 
