@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test test-slow test-gpu bench setup lint types docs clean
+.PHONY: run test test-slow test-gpu bench bench-peers setup lint types docs clean
 
 run: setup
 	$(BIN)/oscillo run $(SPEC) $(SET)
@@ -22,6 +22,11 @@ test-gpu: setup
 # ONLY=name runs one of the files in tests/benchmarks/.
 bench: setup
 	$(BIN)/python -m tests.benchmarks $(ONLY)
+
+# The same problems by installed peers; they are installed first. ONLY names problems: sparse, dense, ensemble, ...
+bench-peers: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m tests.benchmarks.peers $(ONLY)
 
 setup: $(STAMP)
 

@@ -43,7 +43,9 @@ def philox(counter: tuple[Tensor, ...], key: tuple[Tensor | int, Tensor | int]) 
     return a, b, c, d
 
 
-def _words(seed: int, index: Tensor, member: int | Tensor, step: int | Tensor, purpose: int | Tensor, count: int) -> Tensor:
+def _words(
+    seed: int, index: Tensor, member: int | Tensor, step: int | Tensor, purpose: int | Tensor, count: int
+) -> Tensor:
     """`count` words of 32 bits for each sample, int64 [sample, count]."""
     index = index.to(torch.int64).reshape(-1, 1)
     as_column = lambda value: torch.as_tensor(value, dtype=torch.int64, device=index.device).reshape(-1, 1)  # noqa: E731
@@ -51,8 +53,9 @@ def _words(seed: int, index: Tensor, member: int | Tensor, step: int | Tensor, p
     zero = torch.zeros_like(index)
     # A first pass turns the key of the sample into 64 bits; a second one counts through its numbers.
     high = (index >> 32) & _MASK
+    last = zero + (as_column(purpose) & _MASK)
     k = philox(
-        (index & _MASK, high ^ (as_column(member) & _MASK), as_column(step) & _MASK, zero + (as_column(purpose) & _MASK)),
+        (index & _MASK, high ^ (as_column(member) & _MASK), as_column(step) & _MASK, last),
         (seed & _MASK, (seed >> 32) & _MASK),
     )
     words = philox((blocks, zero, k[2], k[3]), (k[0], k[1]))
@@ -115,7 +118,7 @@ class Draws(NamedTuple):
         return uniform(self.seed, self.index, shape, member=self.member, step=self.step, purpose=purpose)
 
     def normals(self, shape: tuple[int, ...], purposes: range) -> Tensor:
-        """Standard normal numbers for several purposes in a row, [purpose, sample, *shape]: `normal` of each at once."""
+        """Standard normal numbers for several purposes in a row, [purpose, sample, *shape], as `normal` gives them."""
         count, samples = len(purposes), len(self.index)
         repeated = lambda key: key.repeat(count) if isinstance(key, Tensor) and key.ndim else key  # noqa: E731
         ends = torch.arange(purposes.start, purposes.stop, device=self.index.device).repeat_interleave(samples)

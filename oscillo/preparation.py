@@ -40,6 +40,7 @@ def require(loaded: LoadedSpec, *, trained: bool = False, begun: bool = False) -
     spec = loaded.spec
     if not spec.task.learns:
         found = _refused(("device",), lambda: choose_device(spec.device))
+        found += _refused(("compile",), lambda: lacking_for_compiling(spec))
         found = found or simulation_crowded(Estimate(design_of(spec)), free_memory(choose_device(spec.device)))
         if found:
             raise SpecError.at(loaded.document, found)

@@ -94,9 +94,6 @@ class RunSpec(Spec):
         if self.recording != RecordingSpec():
             text = f"the task `{name}` says itself what it records; leave `recording` out"
             found.append(SpecProblem(("recording",), text))
-        if self.compile == "on":
-            text = f"the task `{name}` takes its steps uncompiled; leave `compile` out"
-            found.append(SpecProblem(("compile",), text))
         if self.precision not in ("float32", "float64"):
             found.append(SpecProblem(("precision",), f"the task `{name}` runs in `float32` or `float64`"))
         return found

@@ -96,10 +96,9 @@ class GraphCoupling(LinearCoupling):
 
     def gather(self, neighbours: Tensor) -> Tensor:
         """W x, [sample, component, oscillator]."""
-        columns = neighbours.flatten(0, -2).t().contiguous()
         links = (self.rows, self.columns, self.rows_back, self.columns_back, self.back)
-        field = sparse_product(self.weights.to(columns.dtype), columns, links)
-        return field.t().reshape(neighbours.shape)
+        field = sparse_product(self.weights.to(neighbours.dtype), neighbours.flatten(0, -2), links)
+        return field.unflatten(0, neighbours.shape[:-1])
 
     def reach(self) -> Tensor:
         """Row sums of W."""

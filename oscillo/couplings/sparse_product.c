@@ -1,4 +1,5 @@
-/* y = W x for a sparse matrix W in CSR form and columns side by side: x and y are [n, columns], row by row.
+/* y = W x for a sparse matrix W in CSR form and columns side by side: x and y are [n, columns], row by row. What lies
+ * column by column is turned before and after.
  *
  * All columns of a neighbour lie together, so each link is read once for all of them, and columns are added up as
  * vectors. Every column is summed in the order of the links, whatever stands beside it: a sample's result does not
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #define LANES_OF(REAL) (64 / (int)sizeof(REAL))
+#define TILE 64
 #define SHARE_FROM 100000 /* products from which a second thread pays */
 
 #define PRODUCT(NAME, REAL)                                                                                       \
@@ -58,6 +60,23 @@
         _Pragma("omp parallel for schedule(static) num_threads(threads) if (threads > 1 && work > SHARE_FROM)")   \
         for (int64_t i = 0; i < n; i++)                                                                           \
             NAME##_row(columns, rows[i], rows[i + 1], sources, weights, x, y + i * columns);                      \
+    }                                                                                                             \
+    /* To and from [columns, n]; in tiles, so that both sides stay in the cache. */                               \
+    void NAME##_turn(int64_t n, int64_t columns, const REAL *x, REAL *y, int back, int threads) {                 \
+        _Pragma("omp parallel for schedule(static) num_threads(threads) if (threads > 1 && n * columns > SHARE_FROM)") \
+        for (int64_t first = 0; first < n; first += TILE) {                                                       \
+            int64_t last = first + TILE < n ? first + TILE : n;                                                   \
+            if (columns == 2 && !back)                                                                            \
+                for (int64_t i = first; i < last; i++) y[2 * i] = x[i], y[2 * i + 1] = x[n + i];                  \
+            else if (columns == 2)                                                                                \
+                for (int64_t i = first; i < last; i++) y[i] = x[2 * i], y[n + i] = x[2 * i + 1];                  \
+            else if (!back)                                                                                       \
+                for (int64_t c = 0; c < columns; c++)                                                             \
+                    for (int64_t i = first; i < last; i++) y[i * columns + c] = x[c * n + i];                     \
+            else                                                                                                  \
+                for (int64_t c = 0; c < columns; c++)                                                             \
+                    for (int64_t i = first; i < last; i++) y[c * n + i] = x[i * columns + c];                     \
+        }                                                                                                         \
     }
 
 PRODUCT(product_float, float)

@@ -25,11 +25,11 @@ _FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-fopenmp", "-shared", "-
 
 
 def sparse_product(weights: Tensor, x: Tensor, links: tuple[Tensor, ...]) -> Tensor:
-    """W x, [n, column].
+    """W x for every column of x, [column, n], in memory as x is: column by column, or row by row.
 
     Args:
         weights: values of W in the order of its links, [link].
-        x: [n, column], contiguous.
+        x: [column, n].
         links: row pointers [n + 1] and columns [link] of W, those of its transpose, all int32, and where the
             transpose's values stand among the weights, int64 [link].
     """
@@ -49,13 +49,13 @@ class _Product(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        gradient = gradients[0].contiguous()
+        (gradient,) = gradients
         weights, x, rows, columns, rows_back, columns_back, back = ctx.saved_tensors
         of_x = of_weights = None
         if ctx.needs_input_grad[1]:
             of_x = torch.ops.oscillo.sparse_product(weights[back], gradient, rows_back, columns_back)
         if ctx.needs_input_grad[0]:
-            of_weights = (gradient[targets(rows)] * x[columns]).sum(1)
+            of_weights = (gradient[:, targets(rows)] * x[:, columns]).sum(0)
         return of_weights, of_x, None, None, None, None, None
 
 
@@ -86,9 +86,11 @@ def library() -> ctypes.CDLL | None:
             raise RuntimeError(f"{' '.join(command)} failed: {found.stderr.strip()[:500]}")
         fresh.replace(built)
     loaded = ctypes.CDLL(str(built))
-    for function in (loaded.product_float, loaded.product_double):
-        function.argtypes = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * 5 + [ctypes.c_int]
-        function.restype = None
+    sizes = [ctypes.c_int64] * 2
+    for product in (loaded.product_float, loaded.product_double):
+        product.argtypes, product.restype = [*sizes, *[ctypes.c_void_p] * 5, ctypes.c_int], None
+    for turn in (loaded.product_float_turn, loaded.product_double_turn):
+        turn.argtypes, turn.restype = [*sizes, *[ctypes.c_void_p] * 2, ctypes.c_int, ctypes.c_int], None
     return loaded
 
 
@@ -103,21 +105,39 @@ def _on_cpu(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor
     built = library()
     if built is None or x.dtype not in (torch.float32, torch.float64) or rows.dtype != torch.int32:
         return _by_torch(weights, x, rows, columns)
-    x = x.contiguous()
-    y = x.new_empty(x.shape)
-    function = built.product_float if x.dtype == torch.float32 else built.product_double
-    function(
-        x.shape[0], x.shape[1], rows.data_ptr(), columns.data_ptr(), weights.data_ptr(), x.data_ptr(), y.data_ptr(),
-        torch.get_num_threads(),
+    columns_of, threads = x.shape[0], torch.get_num_threads()
+    single = x.dtype == torch.float32
+    product, turn = (built.product_float, built.product_float_turn) if single else (
+        built.product_double, built.product_double_turn
     )  # fmt: skip
-    return y
+    n, by_rows = x.shape[1], _by_rows(x)
+    packed = x
+    if not by_rows:
+        x = x.contiguous()
+        packed = x.new_empty(n * columns_of)
+        turn(n, columns_of, x.data_ptr(), packed.data_ptr(), 0, threads)
+    y = packed.new_empty((n, columns_of))
+    product(
+        n, columns_of, rows.data_ptr(), columns.data_ptr(), weights.data_ptr(), packed.data_ptr(), y.data_ptr(), threads
+    )
+    if by_rows:
+        return y.t()
+    out = torch.empty_like(x)
+    turn(n, columns_of, y.data_ptr(), out.data_ptr(), 1, threads)
+    return out
+
+
+def _by_rows(x: Tensor) -> bool:
+    """Whether all columns of a row lie together; a single column lies as well one way as the other."""
+    return x.stride() == (1, x.shape[0]) and x.shape[0] > 1
 
 
 def _by_torch(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    count = x.shape[0]
+    count = x.shape[1]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(rows, columns, weights, (count, count), check_invariants=False) @ x
+        y = torch.sparse_csr_tensor(rows, columns, weights, (count, count), check_invariants=False) @ x.t()
+    return y.t() if _by_rows(x) else y.t().contiguous()
 
 
 _LIBRARY = torch.library.Library("oscillo", "FRAGMENT")
@@ -128,4 +148,4 @@ _LIBRARY.impl("sparse_product", _by_torch, "CUDA")
 
 @torch.library.register_fake("oscillo::sparse_product")
 def _(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    return x.new_empty(x.shape)
+    return x.new_empty(x.shape[::-1]).t() if _by_rows(x) else x.new_empty(x.shape)

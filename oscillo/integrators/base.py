@@ -75,7 +75,7 @@ class Integrator(nn.Module):
     """Whether it is made of operations that compile."""
 
     compiles_itself = False
-    """Whether it compiles a part of its step by itself (`compile`), because the whole one is a loop of unknown length."""
+    """Whether it compiles a part of its step by itself (`compile`), because the step is a loop of unknown length."""
 
     evaluations = 1
     """Evaluations of the right-hand side in a step, that at the start included; 0 where the state counts them."""

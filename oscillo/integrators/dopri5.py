@@ -109,7 +109,9 @@ class Dopri5(Integrator):
         if bool((state["step"] == 0).any()):
             state = self._begun(oscillators, state, stimulus, each(t))
         target = each(t + dt)
-        state = self._until(oscillators, state, stimulus, target, torch.arange(samples, device=state["x"].device), self.shrinks_to)
+        state = self._until(
+            oscillators, state, stimulus, target, torch.arange(samples, device=state["x"].device), self.shrinks_to
+        )
         return oscillators.settled(state | self._interpolated(state, target))
 
     def _begun(self, oscillators: Oscillators, state: State, stimulus: Tensor | None, t: Tensor) -> State:

@@ -47,6 +47,7 @@ def phase_difference(z: Tensor, reference: Tensor) -> Tensor:
     """theta of z minus theta of the reference, in radians in [-pi, pi], [..., oscillator].
 
     Both are planar vectors [..., 2, oscillator] that broadcast. The angle is that of the quotient, so no whole turns
-    have to be taken off, and a small difference keeps its digits.
+    have to be taken off, and a small difference keeps its digits. To and from a zero vector it is 0.
     """
-    return (as_complex(z) * as_complex(reference).conj()).angle()
+    # Zeros of the product may be negative, and -0 has the angle pi; 0 is added to make them positive.
+    return (as_complex(z) * as_complex(reference).conj() + 0).angle()

@@ -241,7 +241,9 @@ class Network(nn.Module):
         if not (path or layer.is_noisy):
             return None
         draws = way.draws or Draws(0, torch.arange(len(x), device=x.device))
-        of_path, of_equation = (_Normals(draws, (purpose + number) * STEPS, x) for purpose in (PATH_NOISE, EQUATION_NOISE))
+        of_path, of_equation = (
+            _Normals(draws, (purpose + number) * STEPS, x) for purpose in (PATH_NOISE, EQUATION_NOISE)
+        )
 
         def noise(k: int) -> State:
             disturbance = {"x": path * of_path(k)} if path else {}

@@ -59,16 +59,14 @@ class EnsembleSpec(Spec):
     )
     vary: dict[str, Numbers | Range] = Field(
         default={},
-        description="Numbers to try, by the place of the parameter: `network.layers.0.coupling.strength: [1, 2, 4]`, or "
-        "`{first: 0, last: 4, count: 41}`.",
+        description="Numbers to try, by the place of the parameter: `network.layers.0.coupling.strength: [1, 2, 4]`, "
+        "or `{first: 0, last: 4, count: 41}`.",
     )
 
     @model_validator(mode="after")
     def _each_member_once(self) -> EnsembleSpec:
-        for place, values in [
-            (("seeds",), self.seed_list),
-            *((("vary", key), grid) for key, grid in self._grids.items()),
-        ]:
+        varying = [(("vary", key), grid) for key, grid in self._grids.items()]
+        for place, values in [(("seeds",), self.seed_list), *varying]:
             if len(set(values)) < len(values):
                 ((twice, _),) = Counter(values).most_common(1)
                 raise LocatedError(f"{messages.show(twice)} is there twice", *place)

@@ -17,7 +17,7 @@ from oscillo.simulation.task import SimulationTaskSpec
 from oscillo.spec import SpecError, SpecProblem
 from oscillo.stacking import NotStackable
 from oscillo.training import Checkpoints
-from oscillo.training.hardware import choose_device, return_freed_memory
+from oscillo.training.hardware import choose_device, missing_for_compiling, return_freed_memory
 from oscillo.training.progress import console, progress, report
 
 _MOST_ROWS = 24
@@ -40,10 +40,27 @@ def prepare(loaded: LoadedSpec) -> Simulation:
     if spec.threads:
         torch.set_num_threads(spec.threads)
     try:
-        return Simulation(design_of(spec), choose_device(spec.device))
+        simulation = Simulation(design_of(spec), choose_device(spec.device))
     except NotStackable as error:
         problem = SpecProblem(("task", "ensemble"), f"its members cannot run as one batch: {error}")
         raise SpecError.at(loaded.document, [problem]) from error
+    if spec.compile == "on" and not simulation.layer.compilable:
+        words = "this integrator or coupling is not made of operations that compile; leave `compile` out"
+        raise SpecError.at(loaded.document, [SpecProblem(("compile",), words)])
+    _compile(simulation, spec)
+    return simulation
+
+
+def _compile(simulation: Simulation, spec: RunSpec) -> None:
+    """Have steps compiled where the spec insists, or where that is sure to be made up for."""
+    worth = spec.compile == "on" or (spec.compile == "auto" and simulation.work > _WORTH_COMPILING)
+    if not worth or not simulation.layer.compilable:
+        return
+    if lacking := missing_for_compiling():
+        report(f"steps run uncompiled, which is slower: {lacking}")
+        return
+    simulation.compile()
+    report("steps are compiled when first taken (up to a minute)")
 
 
 def execute(
@@ -113,6 +130,6 @@ def _show(simulation: Simulation, summary: Mapping[str, Tensor]) -> None:
         first = min(lost, key=lambda sample: float(summary["diverged_at"][sample]))
         t, oscillator = float(summary["diverged_at"][first]), int(summary["diverged_oscillator"][first])
         report(
-            f"{len(lost)} of {samples} trajectories diverged, the first, sample {first}, before t = {t:g} at oscillator "
-            f"{oscillator}; `diverged_at` in the summary has the times"
+            f"{len(lost)} of {samples} trajectories diverged, the first, sample {first}, before t = {t:g} at "
+            f"oscillator {oscillator}; `diverged_at` in the summary has the times"
         )

@@ -58,7 +58,19 @@ class Simulation:
         rows = torch.arange(len(self.members), device=device).split(design.batch_size)
         self._batches = [Batch(layer, some, self.seeds, seed=design.seed, arriving=arriving) for some in rows]
         self._moments = Moments()
-        self._noises: dict[int, Noise | None] = {}
+
+    @property
+    def work(self) -> float:
+        """Numbers in all states times evaluations of the right-hand side, about: what the run will cost."""
+        shape, integrator = self.layer.shape, self.layer.integrator
+        evaluations = integrator.evaluations or 20  # solvers that choose their steps; a guess
+        return float(len(self.members) * shape.positions * shape.channels * self.course.steps * evaluations)
+
+    def compile(self) -> None:
+        """Have steps compiled when first taken."""
+        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
+        for batch in self._batches:
+            batch.layer.compile(dynamic=False)
 
     def run(
         self, store: TrajectoryStore, checkpoints: Checkpoints, *, check: Callable[[], None] = lambda: None,
@@ -101,9 +113,8 @@ class Simulation:
 
     def _initial_state(self) -> State:
         given = self.design.initial.states(self.layer, Draws(self.design.seed, self.seeds))
-        return self.layer.initial_state(*(
-            given[name].to(self.device, self.design.dtype) if name in given else None for name in ("x", "v")
-        ))  # fmt: skip
+        here = {name: value.to(self.device, self.design.dtype) for name, value in given.items()}
+        return self.layer.initial_state(here["x"], here.get("v"))
 
     def _go(
         self, standing: Standing, pending: Pending, commit: Callable[[], None], check: Callable[[], None],

@@ -32,7 +32,7 @@ class Standing:
     running: Running
     """What summaries keep, by their number and name."""
     marks: dict[str, Tensor]
-    """Of each sample: `diverged_at`, `diverged_oscillator`; when it was last seen to be finite, and how `large` then."""
+    """Of each sample: `diverged_at`, `diverged_oscillator`; when it was last finite, and how `large` then."""
     whole: bool = True
     """Whether all of this belongs to the step; while steps are taken or something is observed it does not."""
 
@@ -83,15 +83,11 @@ class Standing:
             return
         last = int(at.argmax())
         marks = {name: value[last].item() for name, value in self.marks.items()}
-        who = (
-            "the trajectory"
-            if samples == 1
-            else f"all {samples} trajectories diverged, the last of them, sample {last},"
-        )
+        who = "the trajectory" if samples == 1 else f"all {samples} trajectories diverged; the last, sample {last},"
         raise FloatingPointError(
-            f"{who} diverged between t = {marks['finite_at']:g}, when its largest number was {marks['large']:.4g}, and "
-            f"t = {marks['diverged_at']:g}: oscillator {marks['diverged_oscillator']} is not a finite number any more; try "
-            "a smaller step size, or weaker coupling"
+            f"{who} diverged between t = {marks['finite_at']:g}, when its largest number was {marks['large']:.4g}, "
+            f"and t = {marks['diverged_at']:g}: oscillator {marks['diverged_oscillator']} is not a finite number any "
+            "more; try a smaller step size, or weaker coupling"
         )
 
 

@@ -29,37 +29,41 @@ def links(seed: int, density: float) -> tuple[torch.Tensor, tuple[torch.Tensor, 
 @given(st.integers(0, 2**31), st.sampled_from([0.0, 0.2, 1.0]), st.integers(1, 140))
 def test_product_equals_the_dense_one(seed: int, density: float, columns: int) -> None:
     weights, layout, dense = links(seed, density)
-    x = torch.randn(N, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    assert_close(sparse_product(weights, x, layout), dense @ x)
+    x = torch.randn(columns, N, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    expected = x @ dense.T
+    by_columns, by_rows = sparse_product(weights, x, layout), sparse_product(weights, x.t().contiguous().t(), layout)
+    assert_close(by_columns, expected)
+    assert torch.equal(by_columns, by_rows)
+    assert by_columns.is_contiguous() and (columns == 1 or by_rows.t().is_contiguous())
     single = sparse_product(weights.float(), x.float(), layout)
     assert single.dtype == torch.float32
-    assert_close(single, (dense @ x).float(), rtol=1e-4, atol=1e-5)
+    assert_close(single, expected.float(), rtol=1e-4, atol=1e-5)
 
 
 @given(st.integers(0, 2**31), st.integers(2, 140))
 def test_a_column_does_not_depend_on_those_beside_it(seed: int, columns: int) -> None:
     weights, layout, _ = links(seed, 0.5)
-    x = torch.randn(N, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    x = torch.randn(columns, N, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     together = sparse_product(weights, x, layout)
     for column in (0, columns // 2, columns - 1):
-        alone = sparse_product(weights, x[:, column : column + 1].contiguous(), layout)
-        assert torch.equal(alone[:, 0], together[:, column])
+        alone = sparse_product(weights, x[column : column + 1], layout)
+        assert torch.equal(alone[0], together[column])
 
 
 def test_gradients() -> None:
     weights, layout, _ = links(3, 0.4)
-    x = torch.randn(N, 5, dtype=torch.float64)
+    x = torch.randn(5, N, dtype=torch.float64)
     inputs = (weights.requires_grad_(), x.requires_grad_())
     assert torch.autograd.gradcheck(lambda w, x: sparse_product(w, x, layout), inputs)
 
 
 def test_without_a_compiler_it_is_torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
     weights, layout, dense = links(4, 0.3)
-    x = torch.randn(N, 7, dtype=torch.float64)
+    x = torch.randn(7, N, dtype=torch.float64)
     with_compiler = sparse_product(weights, x, layout)
     monkeypatch.setattr(module, "library", lambda: None)
     assert_close(sparse_product(weights, x, layout), with_compiler)
-    assert_close(with_compiler, dense @ x)
+    assert_close(with_compiler, x @ dense.T)
 
 
 def test_a_compiler_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

@@ -26,9 +26,9 @@ class GivenInitialSpec(DisturbedInitialSpec):
 
     kind: Literal["given"] = "given"
     x: Values = Field(
-        description="The state (on the circle angles in radians): a number for all, a list with one for each oscillator, "
-        "or a file such as `start.npz:x` with an array [*sites, component, oscillator], or [oscillator] where there is "
-        "one component.",
+        description="The state (on the circle angles in radians): a number for all, a list with one for each "
+        "oscillator, or a file such as `start.npz:x` with an array [*sites, component, oscillator], or [oscillator] "
+        "where there is one component.",
     )
     v: Values | None = Field(default=None, description="Velocities of oscillators with inertia; left out, at rest.")
 

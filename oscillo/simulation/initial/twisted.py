@@ -18,7 +18,10 @@ from oscillo.spec import register
 
 @register
 class TwistedInitialSpec(DisturbedInitialSpec):
-    """theta_i = 2 pi q i / n around a ring of n oscillators, or along the axes of a grid (Wiley, Strogatz, Girvan 2006)."""
+    """theta_i = 2 pi q i / n around a ring of n oscillators, or along each axis of a grid.
+
+    Wiley, Strogatz and Girvan 2006, Chaos 16, 015103.
+    """
 
     kind: Literal["twisted"] = "twisted"
     turns: list[int] = Field(
@@ -39,7 +42,7 @@ class TwistedInitialSpec(DisturbedInitialSpec):
 
     def states(self, layer: OscillatorLayer, draws: Draws) -> State:
         """The same twist for all samples."""
-        *sites, components, n = axes(layer)
+        *sites, _, n = axes(layer)
         if sites:
             angles = torch.zeros((*sites, 1, n), dtype=torch.float64)
             for axis, (length, turns) in enumerate(zip(sites, self.turns, strict=True)):

@@ -11,6 +11,7 @@ from oscillo.simulation.observables.phase_locking import PhaseLockingSpec
 from oscillo.simulation.observables.speed import SpeedSpec
 
 __all__ = [
-    "AmplitudeSpec", "CutSpec", "EnergySpec", "LocalOrderSpec", "MeanFrequencySpec", "Moment", "Observable", "ObservableSpec",
-    "OrderParameterSpec", "PhaseLockingSpec", "Series", "SpeedSpec", "Summary", "Variable", "site_dims",
+    "AmplitudeSpec", "CutSpec", "EnergySpec", "LocalOrderSpec", "MeanFrequencySpec", "Moment", "Observable",
+    "ObservableSpec", "OrderParameterSpec", "PhaseLockingSpec", "Series", "SpeedSpec", "Summary", "Variable",
+    "site_dims",
 ]  # fmt: skip

@@ -18,12 +18,13 @@ _MOST = 4096
 
 @register
 class PhaseLockingSpec(ObservableSpec):
-    """The phase-locking value after the transient: 1 for oscillators that keep their phase difference, towards 0 else."""
+    """The phase-locking value after the transient: 1 where phase differences stay as they are, towards 0 else."""
 
     kind: Literal["phase_locking"] = "phase_locking"
     to: Literal["pairs", "mean_field"] = Field(
         default="mean_field",
-        description="`pairs` compares all oscillators with one another, at n^2 numbers; `mean_field` each with the mean.",
+        description="`pairs` compares all oscillators with one another, at n^2 numbers; `mean_field` each with the "
+        "mean.",
     )
 
     def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
