@@ -40,7 +40,9 @@ def main() -> None:
         run(some), run(some)
     pairs = [(run(x), sum(run(x[k : k + 1]) for k in range(ALONE)) * MEMBERS / ALONE) for _ in range(ROUNDS)]
     together, alone = (statistics.median(column) for column in zip(*pairs, strict=True))
-    print(f"{MEMBERS} members, {STEPS} steps of rk4: together {together:.4f} s, one by one {alone:.3f} s (from {ALONE})")
+    print(
+        f"{MEMBERS} members, {STEPS} steps of rk4: together {together:.4f} s, one by one {alone:.3f} s (from {ALONE})"
+    )
     ratio = statistics.median(one / both for both, one in pairs)
     print(json.dumps({"name": "ensemble_saving", "value": round(ratio, 2), "unit": "x"}))
 

@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from oscillo.draws import normal
-from oscillo.integrators.loop import Noise, Unrolling, advance
+from oscillo.integrators.loop import Noise, advance
 from oscillo.layout import State
 from oscillo.network import OscillatorLayerSpec
 from oscillo.network.oscillator_layer import OscillatorLayer
@@ -74,10 +74,9 @@ def start(layer: OscillatorLayer, samples: int = 2, *, key: int = 0) -> State:
 
 
 @torch.no_grad()
-def last(layer: OscillatorLayer, state: State, steps: int, dt: float | None = None, noise: Noise | None = None) -> State:
+def last(layer: OscillatorLayer, state: State, steps: int, noise: Noise | None = None) -> State:
     """The state after so many steps."""
-    size = layer.dt if dt is None else torch.tensor(dt, dtype=layer.dt.dtype)
-    return advance(layer, state, None, steps=steps, dt=size, noise=noise, unrolling=Unrolling())
+    return advance(layer, state, None, steps=steps, dt=layer.dt, noise=noise)
 
 
 def whereabouts(state: State) -> Tensor:
@@ -109,8 +108,3 @@ def true(layer: OscillatorLayer, state: State, until: float, tolerance: float = 
     assert solved.success, solved.message
     parts = torch.from_numpy(solved.y[:, -1].copy()).reshape(len(names), len(state["x"]), -1)
     return torch.cat(list(parts), dim=1)
-
-
-def order_of(errors: list[float]) -> float:
-    """Order of convergence that the last two errors tell, for steps that halve from one to the next."""
-    return math.log2(errors[-2] / errors[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -33,8 +34,9 @@ CASES: dict[str, dict[str, Any]] = {
     "plane-pushed": population_on("plane", stimulus=SINE | {"acts_on": "velocity", "direction": [0.0, 1.0]}),
 }
 PAIRS = [
-    (kind, case) for kind in OWN for case in CASES if kind != "semi_implicit_euler" or "inertia" in CASES[case]
-] + [("torchdiffeq:" + method, case) for method in TORCHDIFFEQ for case in ("sphere_4", "plane-pushed", "circle-inertia")]  # fmt: skip
+    *((kind, case) for kind in OWN for case in CASES if kind != "semi_implicit_euler" or "inertia" in CASES[case]),
+    *((f"torchdiffeq:{name}", case) for name in TORCHDIFFEQ for case in ("sphere_4", "plane-pushed", "circle-inertia")),
+]
 
 
 @cache
@@ -45,7 +47,7 @@ def expected(case: str) -> Tensor:
 
 
 def scheme(kind: str, step: float) -> dict[str, Any]:
-    """An integrator of that step size; dopri5 is kept from choosing another one by a tolerance that everything meets."""
+    """An integrator of that step size; a tolerance that everything meets keeps dopri5 from choosing another one."""
     kind, _, method = kind.partition(":")
     if kind == "dopri5":
         return {"kind": kind, "step_size": step, "rtol": 1e-6, "atol": 1e3, "max_step": step}
@@ -69,7 +71,7 @@ def order_of(errors: list[Tensor], order: int) -> float:
     The error is e h^p + d h^(p + 1) + ..., and of two of them Richardson's combination takes the second term off:
     without that, the orders of good methods would have to be read from errors that are lost in rounding.
     """
-    coarse, fine = (2 ** (order + 1) * b - a for a, b in zip(errors, errors[1:], strict=False))
+    coarse, fine = (2 ** (order + 1) * b - a for a, b in pairwise(errors))
     return math.log2(float(coarse.norm() / fine.norm()))
 
 

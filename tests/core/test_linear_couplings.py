@@ -45,7 +45,9 @@ def weighted(kind: str, folder: Path, w: Tensor, **fields: Any) -> CouplingSpec:
     """A dense coupling or a graph with those weights."""
     file = folder / f"{kind}.npz"
     np.savez(file, weights=w.numpy())
-    source = {"weights": f"{file}:weights"} if kind == "dense" else {"file": str(file), "directed": True, "signed": True}
+    source = (
+        {"weights": f"{file}:weights"} if kind == "dense" else {"file": str(file), "directed": True, "signed": True}
+    )
     return declared(kind, **source, **fields)
 
 
@@ -235,7 +237,11 @@ def test_stuart_landau_oscillators_on_a_network(tmp_path: Path, kind: str, rotat
 @pytest.mark.parametrize(
     ("fields", "components", "complaint"),
     [
-        ({"matrix": [[1.0, 0.0], [0.0, 1.0]]}, 3, "the component matrix is 2 x 2, and vectors of 3 components take 3 x 3"),
+        (
+            {"matrix": [[1.0, 0.0], [0.0, 1.0]]},
+            3,
+            "the component matrix is 2 x 2, and vectors of 3 components take 3 x 3",
+        ),
         ({"matrix": [[1.0, 0.0]]}, 2, "the component matrix is 1 x 2"),
         ({"matrix": [[1.0], [0.0, 1.0]]}, 2, "the component matrix has rows of 1 and 2 numbers"),
         ({"matrix": []}, 2, "the component matrix is 0 x 0"),

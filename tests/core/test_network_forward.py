@@ -1,47 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from dynamics import SPHERE, numbers
+from networks import SITES, Watch, arriving, layer, network
 from torch import Tensor, nn
 from torch.testing import assert_close
 
 from oscillo.draws import Draws
-from oscillo.integrators.loop import Measures
-from oscillo.layout import State
-from oscillo.network import Network, NetworkSpec, Unrolling
-
-SITES = (3, 4)
-CONVOLUTION = {"kind": "convolution", "symmetric": True}
-
-
-def layer(**fields: Any) -> dict[str, Any]:
-    """An oscillator layer as it stands in a spec."""
-    sphere = {"manifold": {"kind": "sphere", "dimension": 4}, "channels": 16, "coupling": CONVOLUTION}
-    integrator = {"kind": "projected_euler", "steps": 3, "step_size": 0.2}
-    return sphere | {"integrator": integrator} | fields
-
-
-def network(*layers: dict[str, Any], sites: tuple[int, ...] = SITES) -> Network:
-    spec = NetworkSpec.model_validate({"layers": list(layers)})
-    assert not spec.problems(sites)
-    return spec.build(sites)
-
-
-def arriving(samples: int = 2, channels: int = 16, sites: tuple[int, ...] = SITES) -> Tensor:
-    return numbers(samples, *sites, channels).float()
-
-
-class Watch:
-    """Keeps all that an observer is told."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[int, int, State, Measures]] = []
-
-    def __call__(self, layer: int, step: int, state: State, measures: Measures) -> None:
-        self.told.append((layer, step, {"x": state["x"].detach().clone()}, measures))
+from oscillo.network import Network, Unrolling
 
 
 def test_the_step_size_and_the_stimulus_are_the_declared_ones() -> None:
@@ -291,126 +258,3 @@ def test_norm_readout_is_the_formula() -> None:
     first, second, last = readout.residual
     r = m + second(torch.relu(first(torch.relu(m))))
     assert_close(readout(x), last(torch.relu(r)))
-
-
-def test_features_of_another_shape_are_refused() -> None:
-    net = network(layer())
-    with pytest.raises(ValueError, match=r"features are \[2, 3, 4, 12\].* \[sample, site, site, 16 channels\]"):
-        net(arriving(channels=12))
-    with pytest.raises(ValueError, match=r"features are \[2, 12, 16\]"):
-        net(arriving().flatten(1, 2))
-
-
-def test_features_that_are_no_tensor_are_refused() -> None:
-    with pytest.raises(TypeError, match=r"ndarray, and a network takes a torch\.Tensor"):
-        network(layer())(arriving().numpy())
-
-
-def test_initial_states_of_another_shape_are_refused() -> None:
-    features = arriving()
-    with pytest.raises(ValueError, match=r"initial states are \[2, 3, 4, 16\].* \[2, 3, 4, 4, 4\]"):
-        network(layer())(features, features)
-
-
-@pytest.mark.parametrize(
-    ("layers", "place", "complaint"),
-    [
-        ([layer(coupling={"kind": "attention", "heads": 5})], ("layers", 0, "coupling"), "do not divide"),
-        (
-            [layer(manifold={"kind": "sphere", "dimension": 3}, channels=12, frequency={"kind": "shared"})],
-            ("layers", 0, "frequency"), "even dimension",
-        ),
-        (
-            [layer(), layer(frequency={"kind": "identity"}, integrator={"kind": "rk4"})],
-            ("layers", 1, "integrator"), "points off it",
-        ),
-        ([layer(), layer(channels=8)], ("layers", 1, "initial"), "take `initial: drawn`"),
-        ([layer(readout={"kind": "norm", "channels": 8}), layer()], ("layers", 1), "8 arrive from before it"),
-        (
-            [{"kind": "block", "channels": 6, "block": {"kind": "position_table"}}],
-            ("layers", 0, "block"), "multiple of 4",
-        ),
-    ],
-)  # fmt: skip
-def test_problems_have_their_place(layers: list[dict], place: tuple[str | int, ...], complaint: str) -> None:
-    problems = NetworkSpec.model_validate({"layers": layers}).problems(SITES)
-    assert [where for where, text in problems if complaint in text] == [place]
-
-
-def test_channels_that_arrive_are_compared() -> None:
-    spec = NetworkSpec.model_validate({"layers": [layer()]})
-    assert spec.problems(SITES, 12) == [(("layers", 0), "the layer has 16 channels, and 12 arrive from before it")]
-    assert not spec.problems(SITES, spec.channels_in(SITES))
-
-
-def test_sites_come_from_the_spec_or_the_task() -> None:
-    declared = NetworkSpec.model_validate({"sites": [3, 4], "layers": [layer()]})
-    open_ = NetworkSpec.model_validate({"layers": [layer()]})
-    assert declared.resolve_sites(None) == declared.resolve_sites([3, 4]) == open_.resolve_sites((3, 4)) == (3, 4)
-    assert NetworkSpec.model_validate({"sites": [], "layers": [layer()]}).resolve_sites(None) == ()
-    with pytest.raises(ValueError, match="no `sites`"):
-        open_.resolve_sites(None)
-    with pytest.raises(ValueError, match=r"\[3, 4\], and the task's are \[9, 9\]"):
-        declared.resolve_sites([9, 9])
-
-
-@pytest.mark.parametrize(
-    ("fields", "complaint"),
-    [
-        ({"channels": None}, "either `channels`"),
-        ({"oscillators": 4}, "either `channels`"),
-        ({"channels": 18}, "nearest is 16"),
-        ({"channels": 1}, "nearest is 4"),
-    ],
-)
-def test_sizes_that_contradict_are_refused(fields: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        NetworkSpec.model_validate({"layers": [layer(**fields)]})
-
-
-@pytest.mark.parametrize(
-    ("fields", "sites", "compiled"),
-    [
-        ({}, SITES, ["layer 0"]),
-        ({"integrator": {"kind": "rk4"}}, SITES, ["layer 0"]),
-        ({"integrator": {"kind": "heun"}}, SITES, ["layer 0"]),
-        ({"integrator": {"kind": "dopri5"}}, SITES, []),
-        ({"integrator": {"kind": "torchdiffeq", "method": "rk4"}}, SITES, []),
-        ({"coupling": {"kind": "graph", "generator": "cycle_graph"}}, (), []),
-    ],
-)
-def test_steps_that_would_not_gain_stay_as_they_are(
-    fields: dict[str, Any], sites: tuple[int, ...], compiled: list[str]
-) -> None:
-    assert network(layer(**fields), sites=sites).compile_steps() == compiled
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"frequency": {"kind": "shared"}},
-        {"frequency": {"kind": "shared"}, "integrator": {"kind": "rk4", "steps": 3, "step_size": 0.2}},
-        {
-            "manifold": {"kind": "circle"}, "channels": None, "oscillators": 8, "inertia": {"mass": 2.0},
-            "frequency": {"kind": "drawn"}, "integrator": {"kind": "semi_implicit_euler", "steps": 3, "step_size": 0.2},
-        },
-        {
-            "manifold": {"kind": "circle"}, "channels": None, "oscillators": 8, "noise": {"strength": 0.1},
-            "integrator": {"kind": "heun", "steps": 3, "step_size": 0.2},
-        },
-    ],
-    ids=["projected_euler", "rk4", "pendulums", "noise"],
-)  # fmt: skip
-def test_a_compiled_step_is_the_eager_step(fields: dict[str, Any]) -> None:
-    net, features = network(layer(**fields)), arriving()
-    watch, watch_compiled = Watch(), Watch()
-    eager = net(features, observe=watch).features
-    assert net.compile_steps() == ["layer 0"]
-    assert_close(net(features).features, eager, rtol=1e-5, atol=1e-5)
-    net(features, observe=watch_compiled)
-    for (*_, measures), (*_, compiled) in zip(watch.told, watch_compiled.told, strict=True):
-        assert_close(compiled["energy"], measures["energy"], rtol=1e-5, atol=1e-4)
-    loss = net(features).features.square().sum()
-    loss.backward()
-    assert all(p.grad is not None for p in net.parameters() if p.requires_grad)

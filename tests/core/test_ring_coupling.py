@@ -58,7 +58,10 @@ def test_a_box_wider_than_the_ring_is_refused() -> None:
     [
         ({}, "`profile: box` takes `range`"),
         ({"profile": "exponential"}, "`profile: exponential` takes `decay`"),
-        ({"profile": "cosine", "modulation": 0.5, "range": 2}, "`range` belongs to `profile: box`, and the profile is cosine"),
+        (
+            {"profile": "cosine", "modulation": 0.5, "range": 2},
+            "`range` belongs to `profile: box`, and the profile is cosine",
+        ),
         ({"range": 2, "decay": 1.0}, "`decay` belongs to `profile: exponential`"),
         ({"range": 0}, "greater than or equal to 1"),
         ({"profile": "exponential", "decay": 0.0}, "greater than 0"),

@@ -30,11 +30,13 @@ FORMS = ["sum", "difference"]
 fresh = count()
 
 rows = st.lists(
-    st.tuples(st.permutations(range(N)), st.floats(-2, 2)).map(lambda row: (*row[0][:3], row[1])), min_size=1, max_size=12
+    st.tuples(st.permutations(range(N)), st.floats(-2, 2)).map(lambda row: (*row[0][:3], row[1])),
+    min_size=1, max_size=12,
 )  # fmt: skip
+Triangles = list[tuple[int, int, int, float]]
 
 
-def by_loops(theta: Tensor, triangles: list[tuple[int, int, int, float]], form: str, per_oscillator: bool) -> Tensor:
+def by_loops(theta: Tensor, triangles: Triangles, form: str, per_oscillator: bool) -> Tensor:
     """Angular velocities, triangle by triangle and corner by corner."""
     velocity, together = torch.zeros_like(theta), {}
     for *corners, weight in triangles:
@@ -70,8 +72,8 @@ def written(folder: Path, text: str, **fields: Any) -> TriadicCouplingSpec:
 @pytest.mark.parametrize("per_oscillator", [True, False])
 @given(triangles=rows, strength=st.floats(-2, 2), key=st.integers(0, 1000))
 def test_triangles_in_a_file_against_a_loop(
-    tmp_path: Path, form: str, per_oscillator: bool, triangles: list[tuple[int, int, int, float]], strength: float, key: int
-) -> None:  # fmt: skip
+    tmp_path: Path, form: str, per_oscillator: bool, triangles: Triangles, strength: float, key: int
+) -> None:
     text = "# i j k weight\n" + "".join(f"{i} {j} {k} {weight!r}\n" for i, j, k, weight in triangles)
     spec = written(tmp_path, text, form=form, per_oscillator=per_oscillator, strength=strength)
     theta = math.pi * numbers(2, N, key=key)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from oscillo.plotting import headline, new_figure, series_style, style
@@ -15,6 +17,9 @@ from oscillo_tasks.simulate.pictures import oscillators_figure
 
 _LINES = 7
 """Members up to which each has a line of its own."""
+
+_COLOURS = "viridis"
+"""Of lines for the values of a parameter."""
 
 
 def figures(run: Any) -> dict[str, Figure]:
@@ -33,13 +38,23 @@ def figures(run: Any) -> dict[str, Figure]:
 
 def member_labels(data: xr.Dataset) -> list[str]:
     """What tells the samples apart, such as `strength 2`; empty texts where there is one only."""
-    varying = [name for name in _coordinates(data) if len(np.unique(data[name].values)) > 1]
-    return [", ".join(f"{name.replace('_', ' ')} {data[name].values[i]:.4g}" for name in varying) for i in range(_samples(data))]
+    varying = _varying(data)
+    return [
+        ", ".join(f"{name.replace('_', ' ')} {data[name].values[i]:.4g}" for name in varying)
+        for i in range(_samples(data))
+    ]
+
+
+def _varying(data: xr.Dataset) -> list[str]:
+    """Names of what differs between members; the seed last."""
+    return [name for name in _coordinates(data) if len(np.unique(data[name].values)) > 1]
 
 
 def _coordinates(data: xr.Dataset) -> list[str]:
     """Names of what may vary from member to member; the seed last."""
-    found = [str(name) for name, value in data.coords.items() if value.dims == ("sample",) and name not in ("sample", "seed")]
+    found = [
+        str(name) for name, value in data.coords.items() if value.dims == ("sample",) and name not in ("sample", "seed")
+    ]
     return [*found, "seed"]
 
 
@@ -49,15 +64,18 @@ def _samples(data: xr.Dataset) -> int:
 
 @style()
 def _series_figure(series: xr.Dataset, name: str) -> Figure | None:
-    """Every number along time, for every member or as a band."""
+    """Every number along time: for every member, for every value of what varies, or as a band over seeds."""
     shown = [str(key) for key, value in series.data_vars.items() if value.dims == ("sample", "time")]
     if not shown or series.sizes["time"] < 2:
         return None
     figure = new_figure(7.0, 0.9 + 2.0 * len(shown))
     axes = np.atleast_1d(figure.subplots(len(shown), 1, sharex=True))
     labels, many = member_labels(series), _samples(series) > _LINES
+    along = next((key for key in _varying(series) if key != "seed"), "") if many else ""
     for one, key in zip(axes, shown, strict=True):
-        if many:
+        if along:
+            _draw_by_value(one, series[key], series[along].values)
+        elif many:
             _draw_band(one, series[key])
         else:
             for i, label in enumerate(labels):
@@ -69,8 +87,27 @@ def _series_figure(series: xr.Dataset, name: str) -> Figure | None:
     if not many and any(labels):
         axes[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     caption = f"Median and the middle 50 % and 90 % of {_samples(series)} members." if many else ""
+    if along:
+        scale = ScalarMappable(Normalize(series[along].min(), series[along].max()), _COLOURS)
+        figure.colorbar(scale, ax=axes.tolist(), fraction=0.04, pad=0.02).set_label(along.replace("_", " "))
+        caption = (
+            f"Lines are means over all members of a {along.replace('_', ' ')}." if _repeated(series, along) else ""
+        )
     headline(figure, f"{name}: what was observed along time", caption)
     return figure
+
+
+def _repeated(data: xr.Dataset, key: str) -> bool:
+    """Whether several samples share a value."""
+    return len(np.unique(data[key].values)) < _samples(data)
+
+
+def _draw_by_value(axes: Axes, values: xr.DataArray, parameter: np.ndarray) -> None:
+    """A line for each value of a parameter, coloured by it."""
+    scale = ScalarMappable(Normalize(parameter.min(), parameter.max()), _COLOURS)
+    for place in np.unique(parameter):
+        line = np.nanmean(values.values[parameter == place], axis=0)
+        axes.plot(values["time"], line, color=scale.to_rgba(place), linewidth=1.0)
 
 
 def _draw_band(axes: Axes, values: xr.DataArray) -> None:
@@ -101,14 +138,18 @@ def _parameters_figure(summary: xr.Dataset, name: str) -> Figure | None:
             means, spreads = _by_place(x, y, places, np.nanmean), _by_place(x, y, places, np.nanstd)
             look = series_style(i)
             label = "" if value is None else f"{others[0].replace('_', ' ')} {value:.4g}"
-            one.errorbar(places, means, spreads, **look.line, marker=look.marker, markersize=3.5, label=label, capsize=2)
+            one.errorbar(
+                places, means, spreads, **look.line, marker=look.marker, markersize=3.5, label=label, capsize=2
+            )
         one.set_ylabel(str(summary[key].attrs.get("long_name", key)))
         if key.startswith("order_parameter"):
             one.set_ylim(-0.02, 1.02)
     axes[-1].set_xlabel(along.replace("_", " "))
     if others:
         axes[0].legend()
-    headline(figure, f"{name}: means over time against the {along.replace('_', ' ')}", "Bars: standard deviation over seeds.")
+    headline(
+        figure, f"{name}: means over time against the {along.replace('_', ' ')}", "Bars: standard deviation over seeds."
+    )
     return figure
 
 
@@ -134,7 +175,9 @@ def _frequencies_figure(summary: xr.Dataset, name: str) -> Figure | None:
     if any(labels):
         axes.legend(markerscale=3, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     low, high = np.nanquantile(values.isel(sample=shown), [0.01, 0.99])
-    margin = 0.1 * (high - low) + 1e-9
+    margin = max(0.1 * (high - low), 1e-3)  # locked oscillators differ by rounding errors, which are not worth a scale
     axes.set_ylim(low - margin, high + margin)
-    headline(figure, f"{name}: mean frequency of every oscillator", "Oscillators on a plateau have locked to one frequency.")
+    headline(
+        figure, f"{name}: mean frequency of every oscillator", "Oscillators on a plateau have locked to one frequency."
+    )
     return figure

@@ -72,8 +72,9 @@ def _grids(states: xr.Dataset, key: str, name: str) -> Figure:
     chosen = np.unique(np.linspace(0, states.sizes["sample"] - 1, members).round().astype(int))
     steps = np.unique(np.geomspace(1, states.sizes["time"], _SNAPSHOTS).round().astype(int) - 1)
     labels = member_labels(states)
-    figure = new_figure(1.5 * len(steps) + 0.6, 1.75 * len(chosen) + 0.9)
+    figure = new_figure(1.5 * len(steps) + 0.6, 1.45 * len(chosen) + 0.9)
     axes = np.atleast_2d(figure.subplots(len(chosen), len(steps), squeeze=False))
+    look, image = {}, None
     for row, sample in enumerate(chosen):
         values = states[key].isel(sample=sample)
         phases = angles(values.rename(key))
@@ -85,13 +86,15 @@ def _grids(states: xr.Dataset, key: str, name: str) -> Figure:
             pictures = [colours[0].isel(time=i).values for i in range(len(steps))]
             look = {}
         for one, picture, step in zip(axes[row], pictures, steps, strict=True):
-            one.imshow(picture, interpolation="nearest", **look)
+            image = one.imshow(picture, interpolation="nearest", **look)
             one.set_xticks([])
             one.set_yticks([])
             one.grid(False)
             if row == 0:
                 one.set_title(f"t = {states['time'].values[step]:.4g}")
         axes[row][0].set_ylabel(labels[sample])
-    colours = "phase" if look else "the first three principal components of the state, as red, green and blue"
-    headline(figure, f"{name}: the grid at some times", f"Colour: {colours}.")
+    if image is not None and look:
+        figure.colorbar(image, ax=axes.ravel().tolist(), fraction=0.03, pad=0.02).set_label("phase (rad)")
+    caption = "" if look else "Colour: the first three principal components of the state, as red, green and blue."
+    headline(figure, f"{name}: the grid at some times", caption)
     return figure

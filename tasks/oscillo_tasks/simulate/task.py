@@ -12,15 +12,16 @@ from oscillo.network import NetworkSpec, OscillatorLayerSpec
 from oscillo.network.layer import Problem
 from oscillo.simulation import (
     Course,
+    Design,
     EnsembleSpec,
     InitialSpec,
     ObservableSpec,
     OrderParameterSpec,
-    Simulation,
     SimulationTaskSpec,
     UniformInitialSpec,
 )
-from oscillo.spec import Component, Spec, register
+from oscillo.spec import Component, LocatedError, Spec, register
+from oscillo.stimuli import DrivenStimulusSpec, NoStimulusSpec
 from oscillo.values import read_array
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ class SimulateTaskSpec(SimulationTaskSpec):
 
     kind: Literal["simulate"] = "simulate"
     duration: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="Time to simulate, a whole number of steps; or give `steps`."
-    )
+        default=None, gt=0, allow_inf_nan=False,
+        description="Time to simulate, a whole number of steps; or give `steps`.",
+    )  # fmt: skip
     steps: int | None = Field(
         default=None, ge=1, description="Steps to take, in place of `duration`; left out, those of the integrator."
     )
@@ -59,6 +61,10 @@ class SimulateTaskSpec(SimulationTaskSpec):
     initial: Component[InitialSpec] = Field(default=UniformInitialSpec(), description="Where oscillators start.")
     ensemble: EnsembleSpec = Field(default=EnsembleSpec(), description="Seeds and parameters that run side by side.")
     batch: int | None = Field(default=None, ge=1, description="Members that are integrated at once; left out, all.")
+    checkpoint_minutes: float = Field(
+        default=0.5, gt=0, le=60,
+        description="Minutes between commits: what a kill loses at most, and how late a reader sees what was recorded.",
+    )  # fmt: skip
     input: str | None = Field(
         default=None,
         description="File of what makes the conditional stimulus, such as `fish.npz:stimulus`: an array [*sites, "
@@ -75,45 +81,79 @@ class SimulateTaskSpec(SimulationTaskSpec):
         """What cannot be simulated so, each with its place in the task."""
         if len(network.layers) != 1 or not isinstance(layer := network.layers[0], OscillatorLayerSpec):
             return [((), "a simulation integrates one layer of oscillators; give the network one layer, of that kind")]
+        found: list[Problem] = []
         try:
             self.course(layer)
-        except ValueError as error:
-            return [((str(error).split("`")[1],), str(error))]
-        found: list[Problem] = [(("initial",), text) for text in self.initial.problems(layer, sites)]
+        except LocatedError as error:
+            found.append((error.path, str(error)))
+        samples = self.ensemble.size
+        found += [(("initial", *place), text) for place, text in self.initial.problems(layer, sites, samples)]
+        found += self._unobservable(layer, sites)
+        found += self._input_problems(layer, sites)
+        if not network.problems(sites):  # what is wrong with the network is told at its own place
+            found += [(("ensemble", *place), text) for place, text in self.ensemble.problems(network, sites)]
+        return found
+
+    def _unobservable(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[Problem]:
+        """What cannot be taken from the layer, or is there twice."""
+        found: list[Problem] = []
+        filled: dict[str, int] = {}
         for number, observable in enumerate(self.observables):
-            found += [(("observables", number), text) for text in observable.problems(layer, sites)]
-        found += [(("ensemble", *place), text) for place, text in self.ensemble.problems(network, sites)]
+            place = ("observables", number)
+            found += [(place, text) for text in observable.problems(layer, sites)]
+            first = filled.setdefault(observable.fills, number)
+            if first != number:
+                text = f"observable {first} fills `{observable.fills}` already; leave one of the two out"
+                found.append((place, text))
+        return found
+
+    def _input_problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[Problem]:
+        """An input that is not there, does not fit, or that nothing takes in."""
+        if self.input is not None and isinstance(layer.stimulus, NoStimulusSpec | DrivenStimulusSpec):
+            kind = getattr(layer.stimulus, "kind", "")
+            return [(("input",), f"makes the stimulus `conditional`, and the layer's stimulus is `{kind}`")]
         try:
             self._arriving(layer, sites)
-        except (ValueError, OSError) as error:
-            found.append((("input",), str(error)))
-        return found
+        except ValueError as error:
+            return [(("input",), str(error))]
+        return []
 
     def course(self, layer: OscillatorLayerSpec) -> Course:
         """The lengths in steps.
 
         Raises:
-            ValueError: when a length is no whole number of steps, or nothing is left after the transient.
+            LocatedError: when a length is no whole number of steps, or longer than what there is.
         """
         dt = layer.integrator.step_size
         steps = self.steps if self.duration is None else _whole("duration", self.duration, dt)
         steps = layer.integrator.steps if steps is None else steps
-        transient = _whole("transient", self.transient, dt)
+        if steps < 1:
+            raise LocatedError("no step is taken; give a `duration`, or `steps`")
+        transient = _whole("transient", self.transient, dt) if self.transient else 0
         if transient >= steps:
-            raise ValueError(f"`transient` of {self.transient:g} leaves nothing of the {steps * dt:g} that are simulated")
+            raise LocatedError(
+                f"{self.transient:g} leaves nothing of the {steps * dt:g} that are simulated", "transient"
+            )
         first = 0 if self.keep_transient else transient
-        return Course(steps, transient, first, self.every, None if self.states is None else self.states.every)
+        states = None if self.states is None else self.states.every
+        course = Course(steps, transient, first, self.every, states)
+        if course.series.after(transient - 1) + self.every > steps:
+            words = f"fewer than two observations lie in the {steps - transient} steps that the summary is made of"
+            raise LocatedError(f"with {self.every} steps between them {words}", "every")
+        if course.states is not None and course.states.count < 2:
+            text = f"{course.states.every} steps are more than the {steps - first} that are recorded"
+            raise LocatedError(text, "states", "every")
+        return course
 
-    def simulation(
-        self, network: NetworkSpec, sites: tuple[int, ...], *, seed: int, device: torch.device, dtype: torch.dtype
-    ) -> Simulation:
-        """The simulation, ready to run."""
+    def design(
+        self, network: NetworkSpec, sites: tuple[int, ...], *, seed: int = 0, dtype: torch.dtype = torch.float32
+    ) -> Design:
+        """What is simulated."""
         layer = network.layers[0]
         assert isinstance(layer, OscillatorLayerSpec)
-        return Simulation(
-            network, sites, self.course(layer), initial=self.initial, ensemble=self.ensemble,
-            observables=list(self.observables), seed=seed, device=device, dtype=dtype, batch=self.batch,
-            arriving=self._arriving(layer, sites),
+        return Design(
+            network, sites, self.course(layer), self.initial, self.ensemble, self.observables, seed, dtype, self.batch,
+            self._arriving(layer, sites), 60 * self.checkpoint_minutes,
         )  # fmt: skip
 
     def figures(self, run: Any) -> dict[str, Figure]:
@@ -132,8 +172,12 @@ class SimulateTaskSpec(SimulationTaskSpec):
             return None
         seen, array = layer.seen(sites), read_array(self.input)
         wanted = (*sites, seen.components, seen.oscillators)
-        if array.shape != wanted or array.dtype.kind not in "biuf" or not np.isfinite(array).all():
-            raise ValueError(f"{self.input} is {array.dtype} {list(array.shape)}, and finite numbers {list(wanted)} are wanted")
+        if array.shape != wanted or array.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{self.input} is {array.dtype} {list(array.shape)}, and numbers {list(wanted)} are wanted"
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(f"{self.input} has a number that is not finite")
         return torch.from_numpy(array.astype(np.float64)).flatten(-2)
 
 
@@ -141,9 +185,10 @@ def _whole(name: str, span: float, dt: float) -> int:
     """A time in steps.
 
     Raises:
-        ValueError: when it is no whole number of them.
+        LocatedError: when it is no whole number of them.
     """
-    steps = round(span / dt)
-    if abs(steps * dt - span) > 1e-6 * max(span, dt):
-        raise ValueError(f"`{name}` of {span:g} is no whole number of steps of {dt:g}; the nearest is {steps * dt:g}")
+    steps = max(1, round(span / dt))
+    if abs(span / dt - steps) > 1e-6:
+        words = f"{span:.9g} is no whole number of steps of {dt:g}"
+        raise LocatedError(f"{words}; the nearest is {steps * dt:.9g}", name)
     return steps
