@@ -182,7 +182,7 @@ def stuart_landau(runs: Runs) -> Figure:
     axes = figure.subplots()
     axes.axvspan(*interval, color=GOLD, alpha=0.45, linewidth=0)
     axes.text(
-        np.mean(interval), 0.72, f"death in theory\n1 < K < {interval[1]:.2f}", ha="center", va="top", fontsize=8.5
+        sum(interval) / 2, 0.72, f"death in theory\n1 < K < {interval[1]:.2f}", ha="center", va="top", fontsize=8.5
     )
     below = np.linspace(0, 1, 101)
     axes.plot(below, np.sqrt(1 - below), color=INK, linestyle=(0, (4, 2)), linewidth=0.9, label="sqrt(1 - K)")
@@ -287,7 +287,7 @@ def ising(runs: Runs) -> Figure:
     for i, (name, label) in enumerate((("ising", "pulled to 0 and π"), ("ising_bare", "phases free"))):
         cuts = group(runs(name)[0], "series")["cut"][:, -1].values
         look = series_style(i)
-        axes.hist(cuts, bins, color=look.color, alpha=0.75, rwidth=0.9, label=f"{label}: mean {cuts.mean():.1f}")
+        axes.hist(cuts, list(bins), color=look.color, alpha=0.75, rwidth=0.9, label=f"{label}: mean {cuts.mean():.1f}")
     axes.axvline(137, color=INK, linestyle=(0, (4, 2)), linewidth=1)
     axes.text(137.6, axes.get_ylim()[1], "largest\ncut: 137", fontsize=8, va="top")
     axes.set(xlabel="edges cut, of 150", ylabel="of 100 starts", xlim=(bins[0], 141), xticks=range(121, 138, 4))

@@ -39,10 +39,11 @@ class IntegratorSpec(ComponentSpec):
                 f"`{kind}` follows the flow on the manifold, and this frequency points off it; "
                 "take `frequency: {kind: none}` or `integrator: {kind: projected_euler}`"
             )
+        elif not oscillators.frequency.tangent and oscillators.manifold.winds:
+            found.append("this frequency is the state itself, and on the circle that is an angle; take `sphere`")
         if oscillators.diffusion is not None and not self.takes_noise:
             found.append(
-                f"`{kind}` follows a differential equation without noise, and the layer has `noise`; take "
-                "`euler_maruyama` or `heun`"
+                f"`{kind}` is for equations without noise, and the layer has `noise`; take `euler_maruyama` or `heun`"
             )
         if (delays := oscillators.coupling.delay_range) is not None:
             found += self._delay_problems(kind, *delays)

@@ -186,8 +186,7 @@ class Dopri5(Integrator):
             error = self._error(here, after, rates, dt)
             good = active & (error <= 1)
             factor = (_SAFETY * error.clamp_min(1e-10) ** -0.2).clamp(_SMALLEST_FACTOR, _LARGEST_FACTOR)
-            # A step that follows a rejected one does not grow; an error that is not a number shrinks the step.
-            factor = torch.where(error <= 1, factor, factor.clamp(max=1.0)).nan_to_num(nan=_SMALLEST_FACTOR)
+            factor = factor.nan_to_num(nan=_SMALLEST_FACTOR)  # an error that is not a number shrinks the step
             following = torch.where(active, (h * factor).clamp(max=self.max_step), h)
         settled = oscillators.settled(after)
         drift = oscillators.manifold.drift(after["x"]).detach().flatten(1).amax(1)

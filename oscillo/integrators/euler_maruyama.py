@@ -17,8 +17,8 @@ from oscillo.spec import register
 class EulerMaruyamaSpec(IntegratorSpec):
     """x' = retract(x + dt dx/dt + diffusion dW), of weak order 1.
 
-    Strong order 1 where the noise is additive in flat space or on the circle, 1/2 on spheres. There the step follows
-    the Stratonovich equation, whose noise alone is Brownian motion on the sphere.
+    Strong order 1 in flat space, on the circle and with inertia, where the noise is additive; else 1/2 on spheres.
+    There the step follows the Stratonovich equation, whose noise alone is Brownian motion on the sphere.
     """
 
     kind: Literal["euler_maruyama"] = "euler_maruyama"

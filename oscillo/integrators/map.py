@@ -8,6 +8,7 @@ from torch import Tensor
 
 from oscillo.integrators.base import Integrator, IntegratorSpec
 from oscillo.layout import State
+from oscillo.manifolds import Sphere
 from oscillo.oscillators import Evaluation, Oscillators
 from oscillo.spec import register
 
@@ -29,6 +30,8 @@ class MapSpec(IntegratorSpec):
         if oscillators.manifold.winds:
             found.append("a map takes the field for the next state, and on the circle the state is an angle; take "
                          "`sphere` with `dimension: 2`")  # fmt: skip
+        if isinstance(oscillators.manifold, Sphere) and oscillators.activation == "relu":
+            found.append("`relu` may leave nothing of a vector, and then there is no point on the sphere; take `tanh`")
         if not oscillators.frequency.vanishes:
             found.append("a map has no time in which to turn; take `frequency: {kind: none}`, or `geodesic_euler`")
         if oscillators.inertia is not None or oscillators.potential is not None:
@@ -36,6 +39,10 @@ class MapSpec(IntegratorSpec):
         if self.learn_step_size:
             found.append("a map does not depend on the step size; leave out `learn_step_size`")
         return found
+
+    def _delay_problems(self, kind: str, shortest: float, longest: float) -> list[str]:
+        return ["a map does not say what was between its steps; leave out `delay`, or take `rk4`, `heun` or "
+                "`projected_euler`"]  # fmt: skip
 
     def build(self) -> Map:
         """The step."""

@@ -35,7 +35,7 @@ class HeunSpec(IntegratorSpec):
     """Heun's method, of second order; with noise the stochastic Heun method.
 
     With noise it follows the Stratonovich equation. Additive noise on flat manifolds and the circle: strong order 1,
-    weak order 2. On spheres, where noise does not commute: strong order 1/2, weak order 1.
+    weak order 2. On spheres, where noise does not commute: strong order 1/2, weak order 1; with inertia strong order 1.
     """
 
     kind: Literal["heun"] = "heun"

@@ -13,13 +13,13 @@ from oscillo.frequencies import FrequencySpec, NoFrequencySpec
 from oscillo.integrators import Integrator, IntegratorSpec, ProjectedEulerSpec
 from oscillo.integrators.loop import Measures
 from oscillo.layout import State, StateShape
-from oscillo.manifolds import ManifoldSpec
+from oscillo.manifolds import ManifoldSpec, SphereSpec
 from oscillo.network.layer import Layer, LayerSpec, Problem
 from oscillo.network.readouts import NormReadoutSpec, Readout, ReadoutSpec
 from oscillo.oscillators import Extras, Inertia, Oscillators
 from oscillo.potentials import NoPotentialSpec, PotentialSpec
 from oscillo.spec import Component, LocatedError, Spec, register
-from oscillo.stimuli import ConditionalStimulusSpec, Stimulus, StimulusSpec
+from oscillo.stimuli import ConditionalStimulusSpec, DrivenStimulusSpec, Stimulus, StimulusSpec
 from oscillo.values import Values, read_values, value_problems
 
 
@@ -144,8 +144,22 @@ class OscillatorLayerSpec(LayerSpec):
                 found.append((place, words))
             if self.manifold.seen != self.manifold.components:
                 found.append((place, f"velocities on {where} are no vectors that add up to a field; take `sphere`"))
+            if getattr(self.velocity_coupling, "delay", None) is not None:
+                found.append((place, "velocities are felt at once; leave out `delay`, or give it to `coupling`"))
             found += [(place, text) for text in self.velocity_coupling.problems(seen)]
+        if isinstance(self.stimulus, DrivenStimulusSpec) and self.stimulus.acts_on == "velocity":
+            found += self._current(where, self.stimulus)
         return found
+
+    def _current(self, where: str, stimulus: DrivenStimulusSpec) -> list[Problem]:
+        """What forbids a stimulus to be added to velocities."""
+        place, wanted = ("stimulus", "direction"), self.manifold.components
+        if isinstance(self.manifold, SphereSpec):
+            text = f"what is added to velocities on {where} would point off it; take `acts_on: field`"
+            return [(("stimulus", "acts_on"), text)]
+        if len(stimulus.direction or [1.0]) != wanted:
+            return [(place, f"velocities on {where} have {wanted} component{'s' * (wanted > 1)}: give as many numbers")]
+        return []
 
     def channels_out(self, sites: tuple[int, ...], following: int | None) -> int:
         """Channels of the readout."""

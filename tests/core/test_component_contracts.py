@@ -25,12 +25,20 @@ EXAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("coupling", "attention"): [{}, {"heads": 2, "position": "gta"}],
     ("coupling", "convolution"): [
         {}, {"symmetric": True}, {"symmetric": True, "boundary": "circular", "bias": False}, {"kernel_size": 1},
+        {"profile": [{"width": 0.7}, {"width": 1.5, "weight": -0.8}], "learn": False},
+    ],
+    ("coupling", "dense"): [
+        {}, {"symmetric": True, "learn": True, "self_coupling": False, "form": "diffusive"},
+        {"distribution": {"kind": "normal"}, "normalization": "strength", "rotation": -0.2},
     ],
     ("coupling", "energy_attention"): [{}, {"heads": 2, "position": "gta"}],
     ("coupling", "graph"): [
         SMALL_WORLD, SMALL_WORLD | {"learn": True}, SMALL_WORLD | {"normalization": "degree", "strength": 0.5},
         {"generator": "erdos_renyi_graph", "parameters": {"p": 0.3, "seed": 1}, "directed": True},
+        SMALL_WORLD | {"learn": True, "form": "diffusive", "rotation": 0.1},
     ],
+    ("coupling", "mean_field"): [{}, {"rotation": 0.3, "strength": 2.0, "learn_strength": True}, {"form": "diffusive"}],
+    ("coupling", "self"): [{}, {"offset": [0.5, 0.0, 1.0, -1.0], "strength": -0.4}],
     ("coupling", "ring"): [
         {"range": 2}, {"profile": "exponential", "decay": 3.0}, {"profile": "cosine", "modulation": 0.9},
     ],

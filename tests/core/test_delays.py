@@ -225,7 +225,7 @@ def test_a_run_goes_on_from_its_state(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["graph", "dense"])
-@pytest.mark.parametrize("integrator", INTEGRATORS)
+@pytest.mark.parametrize("integrator", ["heun", "rk4"])
 @pytest.mark.parametrize("recompute_every", [0, 3])
 def test_gradients_through_the_past(tmp_path: Path, kind: str, integrator: str, recompute_every: int) -> None:
     lengths = 0.1 + numbers(N, N, key=3).abs()

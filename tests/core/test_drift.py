@@ -114,7 +114,7 @@ def test_semi_implicit_euler_is_symplectic(manifold: str) -> None:
         layer, energies = layer_of(declaration), []
         told = lambda k, state, measures, to=energies: to.append(measures["energy"])  # noqa: E731
         with torch.no_grad():
-            advance(layer, start(layer), None, steps=3_000, dt=layer.dt, observe=told)
+            advance(layer, start(layer), None, steps=2_000, dt=layer.dt, observe=told)
         energy = torch.stack(energies)
         swings[kind] = float((energy[-500:].mean(0) - energy[:500].mean(0)).abs().max())
     assert swings["semi_implicit_euler"] < 0.02

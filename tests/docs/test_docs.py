@@ -44,6 +44,7 @@ def furnished(folder: Path) -> Path:
     for spec in (ROOT / "specs").glob("*.yaml"):
         if not (folder / "specs" / spec.name).exists():
             (folder / "specs" / spec.name).symlink_to(spec)
+    (folder / "specs/data").symlink_to(ROOT / "specs/data")
     (folder / "docs").symlink_to(ROOT / "docs")
     return folder
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from small_simulations import SMALL, record, reread, small, variant
+from small_simulations import SMALL, STRENGTH, record, reread, small, variant
 
 import oscillo
 from oscillo.experiment import RunFailed
@@ -19,7 +19,7 @@ def explosive(**task):
     """Stuart-Landau oscillators in Euler steps: a mu of 100 is too much for them."""
     spec = variant("plane", task__observables=[{"kind": "order_parameter"}, {"kind": "amplitude"}])
     spec["network"]["layers"][0]["integrator"] = {"kind": "projected_euler", "step_size": 0.1}
-    spec["task"] |= {"steps": 80} | task
+    spec["task"] |= {"steps": 80, "states": {"every": 1}} | task
     return spec
 
 
@@ -34,7 +34,7 @@ def test_one_member_diverges_and_the_others_go_on(tmp_path):
         assert np.isnan(summary["diverged_at"].isel(sample=calm)).all()
         assert (summary["diverged_oscillator"].isel(sample=calm) == -1).all()
         for member in (2, 3):
-            lost = ~np.isfinite(series["amplitude"].isel(sample=member).values)
+            lost = ~np.isfinite(data["states"]["state"].values[member]).all((1, 2))
             first = float(series["time"][lost.argmax()])
             assert lost[lost.argmax() :].all() and 0 < first < 2
             assert float(summary["diverged_at"][member]) == first
@@ -59,8 +59,9 @@ def test_when_all_have_diverged_the_run_fails_and_keeps_what_there_was(ensemble,
     assert after == pytest.approx(before + 0.1) and largest > 1e100
     run = oscillo.open_run(failure.value.path)
     assert run.state == "failed" and run.reason == str(failure.value)
-    series = run.data["series"].to_dataset()
-    assert np.isfinite(series["amplitude"].sel(time=before, method="nearest")).any()
+    series, states = run.data["series"].to_dataset(), run.data["states"]["state"]
+    at = states.sel(time=before, method="nearest")
+    assert float(abs(at).max()) == pytest.approx(largest, rel=1e-3)
     assert series.sizes["time"] >= round(after / 0.1) and "/summary" not in run.data.groups
     length = series.sizes["time"]
     with pytest.raises(RunFailed, match="diverged between"):  # there is nothing to go on with
@@ -75,14 +76,15 @@ def test_it_is_seen_within_64_steps_where_nothing_is_observed(tmp_path):
 
 
 def test_dopri5_gives_up_one_member_alone(tmp_path):
-    """dx/dt = x^3 ends in finite time, later for smaller x."""
-    spec = explosive(steps=10, ensemble={"seeds": 3, "vary": {MU: [1.0, -8.0]}})
+    """exp(3000 t) leaves the numbers of double precision at t = 0.24."""
+    spec = explosive(steps=10, ensemble={"seeds": 3, "vary": {STRENGTH: [3000.0, 1.0]}})
     spec["network"]["layers"][0] |= {
-        "integrator": {"kind": "dopri5", "step_size": 0.1}, "potential": {"kind": "quartic", "saturation": -4.0},
+        "integrator": {"kind": "dopri5", "step_size": 0.1}, "potential": {"kind": "none"}, "frequency": {"kind": "none"},
+        "coupling": {"kind": "mean_field"},
     }  # fmt: skip
     data = record(tmp_path / "both", spec)["summary"].to_dataset()
-    assert np.isfinite(data["diverged_at"][:3]).all() and np.isnan(data["diverged_at"][3:]).all()
-    spec["task"]["ensemble"] = {"vary": {MU: [1.0]}}
+    assert (data["diverged_at"][:3] == pytest.approx(0.3)) and np.isnan(data["diverged_at"][3:]).all()
+    spec["task"]["ensemble"] = {"vary": {STRENGTH: [3000.0]}}
     with pytest.raises(FloatingPointError, match=r"could not advance sample 0 from t = 0\.\d+.*without bound ends so"):
         record(tmp_path / "one", spec)
     assert reread(tmp_path / "one")["series"].sizes["time"] >= 1

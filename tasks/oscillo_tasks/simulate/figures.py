@@ -88,7 +88,7 @@ def _series_figure(series: xr.Dataset, name: str) -> Figure | None:
         axes[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     caption = f"Median and the middle 50 % and 90 % of {_samples(series)} members." if many else ""
     if along:
-        scale = ScalarMappable(Normalize(series[along].min(), series[along].max()), _COLOURS)
+        scale = _scale(series[along].values)
         figure.colorbar(scale, ax=axes.tolist(), fraction=0.04, pad=0.02).set_label(along.replace("_", " "))
         caption = (
             f"Lines are means over all members of a {along.replace('_', ' ')}." if _repeated(series, along) else ""
@@ -102,9 +102,14 @@ def _repeated(data: xr.Dataset, key: str) -> bool:
     return len(np.unique(data[key].values)) < _samples(data)
 
 
+def _scale(parameter: np.ndarray) -> ScalarMappable:
+    """Colours from the least to the largest value."""
+    return ScalarMappable(Normalize(float(parameter.min()), float(parameter.max())), _COLOURS)
+
+
 def _draw_by_value(axes: Axes, values: xr.DataArray, parameter: np.ndarray) -> None:
     """A line for each value of a parameter, coloured by it."""
-    scale = ScalarMappable(Normalize(parameter.min(), parameter.max()), _COLOURS)
+    scale = _scale(parameter)
     for place in np.unique(parameter):
         line = np.nanmean(values.values[parameter == place], axis=0)
         axes.plot(values["time"], line, color=scale.to_rgba(place), linewidth=1.0)

@@ -7,6 +7,7 @@ are marked `slow`.
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -64,6 +65,15 @@ def test_specs_are_valid_and_on_the_page(name: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(ROOT)
     assert oscillo.load(f"specs/{name}.yaml").name == name
     assert f"specs/{name}.yaml" in (ROOT / "docs/gallery.md").read_text(encoding="utf-8")
+
+
+def test_commands_of_the_page_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    lines = (ROOT / "docs/gallery.md").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    found = [shlex.split(line) for line in lines if line.startswith("oscillo run") and "$" not in line]
+    assert len(found) > len(GALLERY)
+    for _, _, spec, *changes in found:
+        oscillo.load(spec, changes)
 
 
 def test_kuramoto_is_where_self_consistency_puts_it(simulate: Simulate) -> None:

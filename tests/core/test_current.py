@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from oscillo.network import OscillatorLayerSpec
+
+
+def layer(manifold: dict[str, Any], **stimulus: Any) -> OscillatorLayerSpec:
+    return OscillatorLayerSpec.model_validate({
+        "manifold": manifold, "oscillators": 4, "coupling": {"kind": "mean_field"},
+        "stimulus": {"kind": "sine", "acts_on": "velocity", **stimulus},
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("manifold", "direction"),
+    [({"kind": "circle"}, None), ({"kind": "circle"}, [-1.0]), ({"kind": "plane"}, [0.0, 1.0]),
+     ({"kind": "euclidean"}, None), ({"kind": "euclidean", "dimension": 3}, [1.0, 0.0, 0.0])],
+)  # fmt: skip
+def test_a_current_has_as_many_numbers_as_velocities(manifold: dict[str, Any], direction: list[float] | None) -> None:
+    assert layer(manifold, direction=direction).problems(()) == []
+
+
+@pytest.mark.parametrize(
+    ("manifold", "direction", "complaint"),
+    [({"kind": "circle"}, [1.0, 0.0], "have 1 component: give"), ({"kind": "plane"}, None, "have 2 components: give"),
+     ({"kind": "sphere", "dimension": 2}, [1.0, 0.0], "would point off it")],
+)  # fmt: skip
+def test_a_current_that_cannot_be_is_refused(manifold: dict[str, Any], direction: Any, complaint: str) -> None:
+    ((place, text),) = layer(manifold, direction=direction).problems(())
+    assert place[0] == "stimulus" and complaint in text
+
+
+def test_a_delay_of_velocities_is_refused() -> None:
+    spec = OscillatorLayerSpec.model_validate({
+        "manifold": {"kind": "euclidean"}, "oscillators": 4, "coupling": {"kind": "mean_field"},
+        "velocity_coupling": {"kind": "dense", "delay": {"time": 1.0}}, "inertia": {},
+    })  # fmt: skip
+    ((place, text),) = spec.problems(())
+    assert place == ("velocity_coupling",) and "felt at once" in text
