@@ -307,7 +307,7 @@ def fish(runs: Runs) -> Figure:
     found = [runs(name)[0] for name in rows]
     shown = [group(run, "states")["state"][0].sel(time=times, method="nearest") for run in found]
     coloured, _ = principal_colours(shown, shown)
-    figure = new_figure(7.6, 4.5)
+    figure = new_figure(7.2, 4.3)
     grid = figure.subplots(3, 5, width_ratios=(1, 1, 1, 1, 1.7))
     for row, run, colours, label in zip(grid, found, coloured, rows.values(), strict=True):
         for axes, picture in zip(row, colours.values, strict=False):
@@ -318,7 +318,7 @@ def fish(runs: Runs) -> Figure:
         row[4].plot(energy["time"], energy, color=series_style(0).color, linewidth=1.1)
         late = energy.where(energy["time"] >= 8, drop=True)
         margin = 0.15 * float(late.max() - late.min())
-        row[4].set(xlim=(0, 120), ylim=(late.min() - margin, late.max() + margin))
+        row[4].set(xlim=(0, 120), xticks=range(0, 121, 40), ylim=(late.min() - margin, late.max() + margin))
     for axes, title in zip(grid[0], [*(f"t = {time}" for time in times), "energy per site"], strict=True):
         axes.set_title(title)
     grid[2][4].set_xlabel("time")

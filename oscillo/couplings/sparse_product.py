@@ -1,7 +1,7 @@
 """Sparse products W x of any number of columns, with gradients, compiled or not.
 
-On the CPU the product runs in C (`sparse_product.c`, compiled once and kept in a cache), which reads every link once for
-all columns; without a C compiler, and on other devices, it is PyTorch's own.
+On the CPU the product runs in C (`sparse_product.c`, compiled once and kept in a cache), which reads every link once
+for all columns; without a C compiler, and on other devices, it is PyTorch's own.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field, FiniteFloat, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, ValidationError, field_validator, model_validator
 
 from oscillo.network import NetworkSpec
 from oscillo.network.layer import Layer, Problem
@@ -62,6 +62,14 @@ class EnsembleSpec(Spec):
         description="Numbers to try, by the place of the parameter: `network.layers.0.coupling.strength: [1, 2, 4]`, "
         "or `{first: 0, last: 4, count: 41}`.",
     )
+
+    @field_validator("vary", mode="before")
+    @classmethod
+    def _places_are_keys(cls, vary: Any) -> Any:
+        if isinstance(vary, Mapping) and isinstance(vary.get("network"), Mapping):
+            example = "task.ensemble.vary={network.layers.0.coupling.strength: [1, 2]}"
+            raise ValueError(f"the place of a parameter is one key, dots and all: `{example}`")
+        return vary
 
     @model_validator(mode="after")
     def _each_member_once(self) -> EnsembleSpec:
@@ -239,10 +247,17 @@ def _few(values: Sequence[float]) -> list[float]:
 
 def build(network: NetworkSpec, sites: tuple[int, ...], seed: int) -> Layer:
     """The network's layer with numbers drawn by a seed; nothing is read out of a simulation."""
+    return _built(network, sites, seed)[0]
+
+
+def _built(network: NetworkSpec, sites: tuple[int, ...], seed: int) -> tuple[Layer, bool]:
+    """The layer, and whether its numbers depend on the seed."""
     plain = network.layers[0].model_copy(update={"readout": StateReadoutSpec()})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return plain.build(sites, None)
+        before = torch.get_rng_state()
+        layer = plain.build(sites, None)
+        return layer, not torch.equal(before, torch.get_rng_state())
 
 
 def layer_of(
@@ -257,10 +272,21 @@ def layer_of(
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        layers = (build(varied(network, m.parameters), sites, seed + (m.seed << 32)) for m in members)
-        return stacked_layer(layers, sites).to(dtype).requires_grad_(False)
+        return stacked_layer(_layers(network, sites, members, seed), sites).to(dtype).requires_grad_(False)
     finally:
         torch.set_default_dtype(before)
+
+
+def _layers(network: NetworkSpec, sites: tuple[int, ...], members: Iterable[Member], seed: int) -> Iterator[Layer]:
+    """The layer of each member; where nothing is drawn, one serves all seeds."""
+    last: tuple[Mapping[str, float], Layer] | None = None
+    for member in members:
+        if last is None or last[0] != member.parameters:
+            layer, drawn = _built(varied(network, member.parameters), sites, seed + (member.seed << 32))
+            last = None if drawn else (member.parameters, layer)
+            yield layer
+        else:
+            yield last[1]
 
 
 def stacked_layer(layers: Iterator[Layer], sites: tuple[int, ...]) -> Layer:

@@ -11,9 +11,11 @@ import torch
 import xarray as xr
 
 import oscillo
-from oscillo.draws import normal
+from oscillo.draws import Draws, normal
+from oscillo.experiment import RunFailed
 from oscillo.integrators.loop import Noise
 from oscillo.layout import State
+from oscillo.network.network import Network, Way
 from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.recording import TrajectoryStore
 from oscillo.runspec import LoadedSpec, read_spec
@@ -158,9 +160,6 @@ def loop_by_hand(spec: dict[str, Any], steps: int, member: int = 0) -> tuple[Osc
     states = [state]
     noise: Noise | None = None
     if layer.is_noisy:
-        from oscillo.draws import Draws
-        from oscillo.network.network import Network, Way
-
         noise = Network([layer], 0).noise(0, state, Way([steps], Draws(spec["seed"], index)))
     with torch.no_grad():
         for k in range(steps):
@@ -168,3 +167,14 @@ def loop_by_hand(spec: dict[str, Any], steps: int, member: int = 0) -> tuple[Osc
             state, _ = layer(copied, None, k * layer.dt.double(), layer.dt, noise and noise(k))
             states.append(state)
     return layer, states
+
+
+def refused(folder: Path, spec: dict[str, Any], *overrides: str) -> str:
+    """What a run is refused with before anything is made on the disk."""
+    runs = folder / "runs"
+    try:
+        oscillo.run(spec, overrides, runs=runs)
+    except (oscillo.SpecError, RunFailed) as error:
+        assert not runs.exists() or not list(runs.iterdir()), "a refused run has left something behind"
+        return str(error)
+    raise AssertionError("nothing was refused")

@@ -170,7 +170,6 @@ def test_a_run_that_only_lacks_its_summary_takes_no_step(tmp_path, monkeypatch):
     spec = several("plane")
     whole = record(tmp_path / "whole", spec)
     with monkeypatch.context() as patch:
-        patch.setattr("oscillo.simulation.recording.SimulationRecording.finish", stopping_at(1))
         patch.setattr("oscillo.simulation.recording.SimulationRecording.finish", _broken)
         with pytest.raises(Stopped):
             record(tmp_path / "parts", spec)
@@ -202,5 +201,5 @@ def test_commits_come_when_time_or_bytes_ask_for_them(tmp_path, monkeypatch, ste
     saved.clear()
     monkeypatch.setattr("oscillo.simulation.standing._BYTES_BETWEEN_COMMITS", 100)
     record(tmp_path / "three", spec)
-    assert saved == [4, 8, 12, 16, 20, 20] or len(saved) > 3
+    assert len(saved) > 3
     assert prepared(spec).design.checkpoint_seconds == 30

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from oscillo.measures import speed
-from oscillo.network.oscillator_layer import OscillatorLayer
+from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
 from oscillo.simulation.observables.base import Moment, ObservableSpec, Series, Variable, site_dims
 from oscillo.spec import register
 
@@ -19,6 +19,10 @@ class SpeedSpec(ObservableSpec):
 
     kind: Literal["speed"] = "speed"
     each: bool = Field(default=False, description="Whether every oscillator's speed is kept, and not the mean alone.")
+
+    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
+        """There have to be rates."""
+        return [] if layer.integrator.flows else ["a map jumps from state to state; leave `speed` out"]
 
     def build(self, layer: OscillatorLayer, interval: float) -> Speed:
         """The speed of the layer's oscillators."""
