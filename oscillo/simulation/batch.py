@@ -40,6 +40,15 @@ class Batch:
             return values
         return {name: value.narrow(0, self.first, self.samples) for name, value in values.items()}
 
+    def put(self, part: dict[str, Tensor], values: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of all members with these members' part replaced, in place where there are others."""
+        if self.alone:
+            return part
+        for name, value in self.of(values).items():
+            if value.data_ptr() != part[name].data_ptr():  # else it was written in place already
+                value.copy_(part[name])
+        return values
+
     def noise(self, state: State) -> Noise | None:
         """What disturbs their steps, where something does: keyed by seed and step, whatever the batch."""
         if self._noise is None and self.layer.is_noisy:

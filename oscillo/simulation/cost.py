@@ -14,7 +14,6 @@ from torch.utils.flop_counter import flop_registry
 
 from oscillo.draws import Draws
 from oscillo.layout import State
-from oscillo.network.network import Network, Way
 from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.simulation.observables import Moment, Observable, Series, Summary
 
@@ -75,9 +74,11 @@ class _Held:
 
     def _step(self) -> Any:
         layer, dt = self.layer, self.layer.dt.detach()
-        way = Way([1], Draws(0, torch.arange(len(self.state["x"]))))
-        noise = Network([layer], 0).noise(0, self.state, way) if layer.is_noisy else None
-        return layer(self.state, self.stimulus, 0 * dt.double(), _SHORT * dt, noise and noise(0))
+        x = self.state["x"]
+        drawn = Draws(0, torch.arange(len(x))).normal(tuple(x.shape[1:])).to(x.dtype) if layer.is_noisy else None
+        return layer(
+            self.state, self.stimulus, 0 * dt.double(), _SHORT * dt, None if drawn is None else {"normals": drawn}
+        )
 
     def _observe(self) -> Any:
         moment = Moment(self.layer, self.state, self.stimulus, 0 * self.layer.dt.double())
@@ -128,7 +129,8 @@ def _operations(func: Any, args: Any, kwargs: Any, out: Any, inputs: list[Tensor
     """Operations of one call: products by their formulas, all else by the numbers that go in or come out."""
     name = func._schema.name
     if name == "oscillo::sparse_product":
-        return 2 * inputs[0].numel() * inputs[1].shape[-1]
+        weights, x, rows = inputs[:3]
+        return 2 * weights.numel() * (x.numel() // (len(rows) - 1))
     sparse = [tensor for tensor in inputs if tensor.layout is not torch.strided]
     if sparse:
         return 2 * sparse[0].values().numel() * (outputs[0].shape[-1] if outputs and outputs[0].ndim else 1)

@@ -108,9 +108,10 @@ class Estimate:
             state, sums = self._kept("cpu")
         past = {name for name in state if name.startswith("history")}
         own = {"x", "v", "winding"} & state.keys()
-        short = max((state[name].shape[1] for name in past if state[name].ndim > 1), default=1)
         of = lambda names: size * _bytes(state[name] for name in names)  # noqa: E731
-        history = int(of(past) / short * self.slots)
+        slotted = {name for name in past if state[name].ndim > 1}
+        short = max((state[name].shape[1] for name in slotted), default=1)
+        history = of(past - slotted) + of(slotted) // short * self.slots
         return Memory(
             of(own), of(state.keys() - own - past), history, bytes_of(self.layer, size),
             {number: size * count for number, count in sums.items()},

@@ -162,12 +162,7 @@ class Simulation:
         noise, stimulus = batch.noise(state), batch.stimulus
         for k in steps:
             state, _ = batch.layer(state, stimulus, time_of(k, self.dt), self.dt, noise and noise(k))
-        if batch.alone:
-            standing.state = state
-            return
-        for name, value in batch.of(standing.state).items():
-            if value.data_ptr() != state[name].data_ptr():  # the past is written in place
-                value.copy_(state[name])
+        standing.state = batch.put(state, standing.state)
 
     @torch.no_grad()
     def _observe(self, standing: Standing, pending: Pending) -> None:
@@ -198,10 +193,11 @@ class Simulation:
             running |= {f"{prefix}{key}": value for key, value in self._moments.update(kept, values).items()}
         for number, summary in enumerate(self.summaries):
             prefix = f"summary{number}."
-            kept, parts = _under(running, prefix), []
-            for moment, batch in zip(moments, self._batches, strict=True):
-                parts.append(summary.update(batch.of(kept) if kept else summary.start(moment), moment))
-            running |= {f"{prefix}{name}": value for name, value in joined(parts).items()}
+            pairs = list(zip(moments, self._batches, strict=True))
+            kept = _under(running, prefix) or joined([summary.start(moment) for moment, _ in pairs])
+            for moment, batch in pairs:
+                kept = batch.put(summary.update(batch.of(kept), moment), kept)
+            running |= {f"{prefix}{name}": value for name, value in kept.items()}
 
     def _summary(self, standing: Standing) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}

@@ -87,17 +87,15 @@ def slope(layer: OscillatorLayer, leaves: dict[str, Tensor], directions: dict[st
 
 
 def check_differences(layer: OscillatorLayer, leaves: dict[str, Tensor], found: dict[str, Tensor], rtol: float) -> None:
-    """Along two directions in which all leaves move and contribute."""
-    weights = {"step_size": STEPS}  # the end moves by as many times it
-    for seed in (1, 2):
-        generator = torch.Generator().manual_seed(seed)
-        directions = {
-            name: torch.randn(gradient.shape, generator=generator, dtype=gradient.dtype) / weights.get(name, 1)
-            for name, gradient in found.items()
-        }
-        parts = {name: float((gradient * directions[name]).sum()) for name, gradient in found.items()}
-        assert min(map(abs, parts.values())) > 1e-3, parts
-        assert sum(parts.values()) == pytest.approx(slope(layer, leaves, directions), rel=rtol, abs=rtol), parts
+    """Along a direction in which all leaves move and contribute."""
+    generator, weights = torch.Generator().manual_seed(1), {"step_size": STEPS}  # the end moves by as many times it
+    directions = {
+        name: torch.randn(gradient.shape, generator=generator, dtype=gradient.dtype) / weights.get(name, 1)
+        for name, gradient in found.items()
+    }
+    parts = {name: float((gradient * directions[name]).sum()) for name, gradient in found.items()}
+    assert min(map(abs, parts.values())) > 1e-3, parts
+    assert sum(parts.values()) == pytest.approx(slope(layer, leaves, directions), rel=rtol, abs=rtol), parts
 
 
 @pytest.mark.parametrize("case", CASES)

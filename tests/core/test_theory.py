@@ -175,7 +175,7 @@ OF_TORCHDIFFEQ = {"kind": "torchdiffeq", "rtol": 1e-10, "atol": 1e-11, "step_siz
 
 @pytest.mark.parametrize(
     ("integrator", "tolerance"),
-    [({"kind": "rk4", "step_size": 0.005}, 2e-9), (TIGHT | {"step_size": 0.5}, 1e-9), (OF_TORCHDIFFEQ, 1e-9)],
+    [({"kind": "rk4", "step_size": 0.01}, 2e-8), (TIGHT | {"step_size": 0.5}, 1e-9), (OF_TORCHDIFFEQ, 1e-9)],
     ids=["rk4", "dopri5", "torchdiffeq"],
 )
 def test_a_sphere_of_two_dimensions_is_the_circle(integrator: dict[str, Any], tolerance: float) -> None:
@@ -204,15 +204,15 @@ def test_stuart_landau_oscillators_have_their_amplitude_and_frequency() -> None:
 
 def test_diffusive_stuart_landau_oscillators_die_of_different_frequencies() -> None:
     # Two with K > 1 and |omega_2 - omega_1| > 2 sqrt(2 K - 1) for mu = 1: amplitude death (Aronson et al. 1990).
-    strength, half = 1.5, 1.05 * math.sqrt(2 * 1.5 - 1)
-    for factor, dead in ((1.0, True), (0.9, False)):
+    strength, half = 1.5, 1.15 * math.sqrt(2 * 1.5 - 1)
+    for factor, dead in ((1.0, True), (0.8, False)):
         layer = layer_of({
             "manifold": {"kind": "plane"}, "oscillators": 2, "potential": {"kind": "quartic"},
             "coupling": {"kind": "mean_field", "strength": 2 * strength, "form": "diffusive"},
             "frequency": {"kind": "per_oscillator", "init": [3 - factor * half, 3 + factor * half]},
             "integrator": {"kind": "rk4", "step_size": 0.05},
         })  # fmt: skip
-        radius = last(layer, start(layer, 1), 2500)["x"].norm(dim=1)
+        radius = last(layer, start(layer, 1), 800)["x"].norm(dim=1)
         assert bool((radius < 1e-3).all()) == dead
         assert bool((radius > 0.05).all()) != dead
 

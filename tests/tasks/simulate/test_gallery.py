@@ -270,7 +270,7 @@ def test_grid_without_a_tie_falls_in_two(changes: list[str], simulate: Simulate)
     file = "coupling.file=specs/data/power_grid_cut.npz"
     frequencies = simulate("power_grid", f"network.layers.0.{file}", *changes)["summary/mean_frequency"].values[0]
     south, north = frequencies[:74].mean(), frequencies[74:].mean()
-    assert north == pytest.approx(0.50, rel=0.1)
+    assert north == pytest.approx(0.50, rel=0.1)  # elsewhere .492 and -.328
     assert south == pytest.approx(-0.34, rel=0.1)
     # Power sums to zero, so what damping takes from one area it gives to the other.
     damping = data_of("power_grid")["damping"]
@@ -283,8 +283,8 @@ SHORT = ["task.ensemble.seeds=8", "task.duration=1.2", "task.transient=0.4"]
 @pytest.mark.parametrize("changes", [SHORT, pytest.param([], marks=pytest.mark.slow)])
 def test_delays_keep_the_brain_between_order_and_none(changes: list[str], simulate: Simulate) -> None:
     summary = simulate("connectome", *changes)["summary"].to_dataset()
-    assert 0.35 < float(summary["order_parameter_mean"].mean()) < 0.70  # elsewhere .5
-    assert float(summary["order_parameter_std"].mean()) > 0.1  # elsewhere .18
+    assert 0.35 < float(summary["order_parameter_mean"].mean()) < 0.70  # elsewhere .53 to .59 in 4 s
+    assert float(summary["order_parameter_std"].mean()) > 0.1  # elsewhere .13 to .18
 
 
 def test_without_delays_all_synchronise(simulate: Simulate) -> None:
