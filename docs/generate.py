@@ -1,6 +1,7 @@
 """Write the generated parts of the documentation: `make docs`. With `--check`, only say which are out of date.
 
 - `docs/spec.md`: everything below the mark, from the models of the spec. What stands above it is written by hand.
+- `docs/pairs.md`: the tables below the mark, from trying every pair of kinds.
 - pages with `<!-- file: examples/my_coupling.py -->` before a Python block: the block, from that file.
 
 Only what oscillo itself registers is described, whatever else is installed beside it.
@@ -16,6 +17,7 @@ from pathlib import Path
 from oscillo.runspec import RunSpec
 from oscillo.spec import spec_reference
 from oscillo.spec.plugins import GROUPS
+from oscillo.testing.pairs import markdown, tables
 
 DOCS = Path(__file__).parent
 MARK = "<!-- Everything below is written by docs/generate.py. -->\n"
@@ -36,6 +38,11 @@ def with_reference(page: str) -> str:
     if not mark:
         raise ValueError(f"docs/spec.md has lost the line {MARK.strip()}")
     return f"{preface}{MARK}\n{without_tags(spec_reference(RunSpec))}"
+
+
+def with_pairs(page: str) -> str:
+    """The page of pairs with fresh tables below its mark."""
+    return page.partition(MARK)[0] + MARK + "\n" + markdown(tables())
 
 
 def without_tags(text: str) -> str:
@@ -59,7 +66,7 @@ def main(check: bool) -> int:
     stale = []
     for path in sorted(DOCS.glob("*.md")):
         before = path.read_text(encoding="utf-8")
-        after = with_reference(before) if path.name == "spec.md" else with_files(before)
+        after = {"spec.md": with_reference, "pairs.md": with_pairs}.get(path.name, with_files)(before)
         if after == before:
             continue
         stale.append(path.name)

@@ -47,6 +47,8 @@ class Simulation:
         self.members = design.ensemble.members
         layer = self.layer = design.layer(self.members).to(device)
         self.dt = layer.dt.detach()
+        # Times are recorded as they were declared: in float32 a step of 0.05 is not, and `sel(time=20)` would fail.
+        self.step_size: float = design.network.layers[0].integrator.step_size  # pyright: ignore[reportAttributeAccessIssue]
         if isinstance(layer.integrator, Dopri5):
             layer.integrator.raises = len(self.members) == 1
         built = design.built_observables(layer)
@@ -153,7 +155,7 @@ class Simulation:
             self._take_steps(batch, standing, range(step, end))
         standing.step = end
         if end in (due, mark, course.steps):
-            standing.mark(float(time_of(end, self.dt)))
+            standing.mark(self._time(end))
         standing.whole = True
 
     @torch.no_grad()
@@ -174,16 +176,20 @@ class Simulation:
         t = time_of(step, self.dt)
         standing.whole = False
         if now[STATES]:
-            pending.take(STATES, float(t), self.recording.state_record(standing.state))
+            pending.take(STATES, self._time(step), self.recording.state_record(standing.state))
         if now[SERIES]:
             moments = [Moment(one.layer, one.of(standing.state), one.stimulus, t) for one in self._batches]
             found: dict[str, Tensor] = {}
             for series in self.series:
                 found |= joined([series.measure(moment) for moment in moments])
-            pending.take(SERIES, float(t), found)
+            pending.take(SERIES, self._time(step), found)
             if step >= self.course.transient:
                 self._sum_up(standing.running, moments, found)
         standing.observed, standing.whole = step, True
+
+    def _time(self, step: int) -> float:
+        """Time of a step, to twelve digits: 0.3 and not 0.30000000000000004."""
+        return float(f"{step * self.step_size:.12g}")
 
     def _sum_up(self, running: Running, moments: list[Moment], found: dict[str, Tensor]) -> None:
         """Take an observation into the summaries."""

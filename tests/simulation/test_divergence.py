@@ -79,8 +79,8 @@ def test_dopri5_gives_up_one_member_alone(tmp_path):
     """exp(3000 t) leaves the numbers of double precision at t = 0.24."""
     spec = explosive(steps=10, ensemble={"seeds": 3, "vary": {STRENGTH: [3000.0, 1.0]}})
     spec["network"]["layers"][0] |= {
-        "integrator": {"kind": "dopri5", "step_size": 0.1}, "potential": {"kind": "none"}, "frequency": {"kind": "none"},
-        "coupling": {"kind": "mean_field"},
+        "integrator": {"kind": "dopri5", "step_size": 0.1}, "potential": {"kind": "none"},
+        "frequency": {"kind": "none"}, "coupling": {"kind": "mean_field"},
     }  # fmt: skip
     data = record(tmp_path / "both", spec)["summary"].to_dataset()
     assert data["diverged_at"].values[:3] == pytest.approx(0.3) and np.isnan(data["diverged_at"][3:]).all()

@@ -36,7 +36,8 @@ def test_ranges_hold_both_their_ends():
 
 @pytest.mark.parametrize(("keys", "names"), [
     (["network.layers.0.coupling.strength"], ["strength"]),
-    (["network.layers.0.coupling.strength", "network.layers.0.noise.strength"], ["coupling_strength", "noise_strength"]),
+    (["network.layers.0.coupling.strength", "network.layers.0.noise.strength"],
+     ["coupling_strength", "noise_strength"]),
     (["network.layers.0.coupling.terms.0.strength", "network.layers.0.coupling.terms.1.strength"],
      ["terms_0_strength", "terms_1_strength"]),
     (["network.layers.0.coupling.matrix.0.1"], ["matrix_0_1"]),
@@ -64,7 +65,7 @@ def test_no_coordinate_takes_the_name_of_what_is_recorded(tmp_path):
     (f"{COUPLING}.zzz", f"`{COUPLING}` has no `zzz`; it has strength, learn_strength, rotation"),
     ("network.layers.1.coupling.strength", "`network.layers` has no `1`; its items are numbered from 0 to 0"),
     ("network.layers.first.coupling", "`network.layers` has no `first`; its items are numbered from 0 to 0"),
-    ("layers.0.coupling.strength", "is no place in the network; it begins with `network.`; did you mean `network.layers"),
+    ("layers.0.coupling.strength", "is no place in the network; it begins with `network.`; did you mean `network"),
     ("task.initial.scale", "`task.initial.scale` is no place in the network; it begins with `network.`"),
     ("seed", "`seed` is no place in the network"),
     (f"{COUPLING}.strength.more", f"`{COUPLING}.strength` is 1.5, and has no `more`"),
@@ -82,7 +83,7 @@ def test_parameters_that_are_not_there_are_told(key, words, tmp_path):
 @pytest.mark.parametrize(("key", "values", "words"), [
     ("network.layers.0.frequency.distribution.deviation", [1.0, -2.0], "must be at least 0, not -2"),
     ("network.layers.0.oscillators", [5.5, 6], "takes an integer, not 5.5"),
-    ("network.layers.0.integrator.step_size", [0.1, 0.2], "cannot vary within one batch: `integrator.step_size` would "),
+    ("network.layers.0.integrator.step_size", [0.1, 0.2], "cannot vary within one batch: `integrator.step_size`"),
     ("network.layers.0.integrator.steps", [5, 6], "cannot vary within one batch: `"),
     ("network.layers.0.oscillators", [5, 6], "cannot vary within one batch: `"),
 ])  # fmt: skip
@@ -113,7 +114,9 @@ def test_seeds_that_draw_what_cannot_differ_are_told(tmp_path):
     spec["network"] |= {"sites": [4, 4]}
     spec["network"]["layers"][0]["coupling"] = {"kind": "convolution", "kernel_size": 3}
     text = refused(tmp_path, spec)
-    assert text.startswith("task.ensemble.seeds: every seed has its own numbers, and they cannot differ within one batch")
+    assert text.startswith(
+        "task.ensemble.seeds: every seed has its own numbers, and they cannot differ within one batch"
+    )
     assert "coupling.weight" in text and "make a run for each seed" in text
     assert oscillo.run(spec, ["task.ensemble.seeds=1"], runs=tmp_path).state == "done"
 
@@ -121,7 +124,9 @@ def test_seeds_that_draw_what_cannot_differ_are_told(tmp_path):
 def test_values_that_are_sound_one_by_one_and_not_together_are_told(tmp_path):
     distribution = {"kind": "uniform", "low": 0.0, "high": 3.0}
     keys = [f"network.layers.0.frequency.distribution.{name}" for name in ("low", "high")]
-    text = told(tmp_path, {keys[0]: [0.0, 2.0], keys[1]: [1.0, 3.0]}, network__layers__0__frequency__distribution=distribution)
+    text = told(
+        tmp_path, {keys[0]: [0.0, 2.0], keys[1]: [1.0, 3.0]}, network__layers__0__frequency__distribution=distribution
+    )
     assert text.startswith("task.ensemble.vary: ") and text.endswith(", with 2, 1"), text
 
 

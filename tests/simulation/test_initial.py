@@ -203,7 +203,9 @@ def test_a_former_run_that_diverged_is_refused_where_it_did(tmp_path):
     spec = variant("plane", task__ensemble={"vary": {STRENGTH: [1.0, 1e5]}}, task__observables=[])
     spec["network"]["layers"][0]["integrator"] = {"kind": "projected_euler", "step_size": 0.1}
     former = oscillo.run(spec, runs=tmp_path / "former").path
-    again = spec | {"task": spec["task"] | {"ensemble": {}, "initial": {"kind": "run", "path": str(former), "sample": 1}}}
+    again = spec | {
+        "task": spec["task"] | {"ensemble": {}, "initial": {"kind": "run", "path": str(former), "sample": 1}}
+    }
     assert f"task.initial: {former} has diverged; choose a sample that has not by `sample`" in refused(tmp_path, again)
     again["task"]["initial"]["sample"] = 0
     assert oscillo.run(again, runs=tmp_path).state == "done"

@@ -172,7 +172,7 @@ def test_what_would_fill_the_same_array_is_told(kinds, name, tmp_path):
     ({"steps": 10, "transient": 1.0}, "task.transient: 1 leaves nothing of the 1 that are simulated"),
     ({"steps": 10, "transient": 0.33}, "task.transient: 0.33 is no whole number of steps of 0.1; the nearest is 0.3"),
     ({"steps": 10, "every": 11}, "task.every: with 11 steps between them fewer than two observations lie in the 10"),
-    ({"steps": 10, "transient": 0.8, "keep_transient": True, "every": 5}, "task.every: with 5 steps between them fewer"),
+    ({"steps": 10, "transient": 0.8, "keep_transient": True, "every": 5}, "task.every: with 5 steps between them"),
     ({"steps": 10, "transient": 0.8, "every": 3}, "task.every: with 3 steps between them fewer than two"),
     ({"steps": 10, "states": {"every": 11}}, "task.states.every: 11 steps are more than the 10 that are recorded"),
     ({"steps": 10, "state": {"every": 1}}, "task.state: unknown key; did you mean `states`?"),
@@ -187,7 +187,9 @@ def test_lengths_that_cannot_be_are_told_at_their_place(task, words, tmp_path):
 
 
 def test_steps_come_from_the_integrator_where_the_task_says_none(tmp_path):
-    spec = small(task={"kind": "simulate"}, network__layers__0__integrator={"kind": "rk4", "steps": 7, "step_size": 0.1})
+    spec = small(
+        task={"kind": "simulate"}, network__layers__0__integrator={"kind": "rk4", "steps": 7, "step_size": 0.1}
+    )
     assert record(tmp_path, spec)["series"].sizes["time"] == 8
     spec["network"]["layers"][0]["integrator"]["steps"] = 0
     assert "task: no step is taken; give a `duration`, or `steps`" in refused(tmp_path, spec)
@@ -195,7 +197,7 @@ def test_steps_come_from_the_integrator_where_the_task_says_none(tmp_path):
 
 @pytest.mark.parametrize(("content", "words"), [
     (None, "there is no file"), (np.zeros((4, 6)), r"is float64 [4, 6], and numbers [4, 5] are wanted"),
-    (np.full((4, 5), np.nan), "has a number that is not finite"), (np.array([["a"] * 5] * 4), "is <U1 [4, 5], and numb"),
+    (np.full((4, 5), np.nan), "has a number that is not finite"), (np.array([["a"] * 5] * 4), "is <U1 [4, 5], and"),
 ])  # fmt: skip
 def test_inputs_that_do_not_fit_are_told(content, words, tmp_path):
     if content is not None:
@@ -208,7 +210,7 @@ def test_inputs_that_do_not_fit_are_told(content, words, tmp_path):
 
 @pytest.mark.parametrize(("changes", "words"), [
     ({"training": {"steps": 5, "batch_size": 2}}, "training: the task `simulate` trains nothing; leave `training` out"),
-    ({"recording": {"samples": 4}}, "recording: the task `simulate` says itself what it records; leave `recording` out"),
+    ({"recording": {"samples": 4}}, "recording: the task `simulate` says itself what it records; leave `reco"),
     ({"precision": "bfloat16"}, "precision: the task `simulate` runs in `float32` or `float64`"),
     ({"precision": "float16"}, "precision: takes"),
     ({"device": "cuda:99"}, "device: device 'cuda:99' is not to be had here"),

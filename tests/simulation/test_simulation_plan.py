@@ -89,7 +89,8 @@ def test_a_plan_is_told_in_words():
     spec["network"]["layers"][0]["inertia"] = {"mass": 1.0}
     text = plan_simulation(oscillo.load(spec)).to_text()
     for part in (
-        "small on cpu, float64", "state 1 x 5", "20 steps of 0.1, to time 2", "6 in batches of 4: strength 0.5 to 1, 3 seeds",
+        "small on cpu, float64", "state 1 x 5", "20 steps of 0.1, to time 2",
+        "6 in batches of 4: strength 0.5 to 1, 3 seeds",
         "FLOP for an evaluation of one member, 4 in a step: ", "states ", "delays ", "parameters ", "observables ",
         "a step ", "in data.zarr: series at 21 times, states at 5", "checkpoints ",
     ):  # fmt: skip
@@ -114,7 +115,9 @@ def test_what_memory_cannot_hold_is_refused_before_anything_is_made(tmp_path, mo
     monkeypatch.setattr("oscillo.preparation.free_memory", lambda device: plan.memory.total)
     text = refused(tmp_path, spec)
     assert text.startswith("task.ensemble: 6 members hold ") and text.endswith("of memory can be used; take at most 4")
-    monkeypatch.setattr("oscillo.preparation.free_memory", lambda device: 1.4 * plan.memory.total)
+    monkeypatch.setattr(
+        "oscillo.preparation.free_memory", lambda device: (plan.memory.total + 0.7 * plan.step_bytes) / 0.8
+    )
     text = refused(tmp_path, spec)
     assert text.startswith("task.batch: a step of 6 members takes ") and "; take at most " in text
     fits = int(text.rpartition(" ")[2])
@@ -139,7 +142,9 @@ def test_delays_that_memory_cannot_hold_are_refused(tmp_path):
     ):
         spec = small(network__layers__0__coupling=coupling)
         text = refused(tmp_path, spec)
-        assert text.startswith(f"{place}: a delay of up to 1e+09 keeps 10,000,000,002 states of the member, one for every")
+        assert text.startswith(
+            f"{place}: a delay of up to 1e+09 keeps 10,000,000,002 states of the member, one for every"
+        )
         assert "step of 0.1: 1.46 TiB, and " in text and text.endswith("; take a shorter delay, or longer steps")
         planned = plan_simulation(oscillo.load(spec)).to_text()
         assert f"`run` would refuse {place}: a delay of up to 1e+09" in planned
@@ -153,7 +158,9 @@ def test_sums_that_memory_cannot_hold_are_refused(tmp_path, monkeypatch):
     spec = small(network__layers__0__oscillators=300, task__observables=observables, task__ensemble={"seeds": 3})
     monkeypatch.setattr("oscillo.preparation.free_memory", lambda device: 2**20)
     text = refused(tmp_path, spec)
-    assert text.startswith("task.observables.1: keeps 4.1 MiB for each of 3 members together, and 819 KiB of memory can")
+    assert text.startswith(
+        "task.observables.1: keeps 4.1 MiB for each of 3 members together, and 819 KiB of memory can"
+    )
     assert text.endswith("; leave it out, or take fewer members")
 
 

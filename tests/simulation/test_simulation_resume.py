@@ -191,7 +191,9 @@ def test_the_newest_checkpoint_is_that_of_the_most_steps(tmp_path):
 
 def test_commits_come_when_time_or_bytes_ask_for_them(tmp_path, monkeypatch, step_by_step):
     saved, save = [], Checkpoints.save
-    monkeypatch.setattr(Checkpoints, "save", lambda self, step, content: (saved.append(step), save(self, step, content)))
+    monkeypatch.setattr(
+        Checkpoints, "save", lambda self, step, content: (saved.append(step), save(self, step, content))
+    )
     spec = several("kuramoto", every=1, states=None, ensemble={})
     record(tmp_path / "one", spec)
     assert saved == [20]
