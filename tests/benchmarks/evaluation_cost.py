@@ -1,4 +1,4 @@
-"""One evaluation of phase oscillators against the product it needs at least: sparse graphs of 1e4 to 1e7 links, dense."""
+"""One evaluation of phase oscillators against the product it needs: graphs of 1e4 to 1e7 links, and a dense matrix."""
 
 from __future__ import annotations
 

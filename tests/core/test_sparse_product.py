@@ -71,7 +71,7 @@ def test_a_compiler_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("OSCILLO_CACHE", str(tmp_path))
     library.cache_clear()
     try:
-        with pytest.raises(RuntimeError, match="false .* failed"):
+        with pytest.raises(RuntimeError, match=r"false .* failed"):
             library()
     finally:
         library.cache_clear()

@@ -79,7 +79,7 @@ def dense_coupling(matrix: np.ndarray) -> dict[str, Any]:
 def ready(name: str, run: Callable[[], Tensor], per_run: int = 1) -> Solver:
     """Compile by a first run that is not counted as one."""
     without = torch.no_grad()(run)
-    first, seconds = timed(without)
+    _, seconds = timed(without)
     _, again = timed(without)
     return solver(
         name, without, lambda found: found.numpy(), compile_seconds=max(0.0, seconds - again), per_run=per_run
