@@ -115,7 +115,9 @@ def resume(path: str | os.PathLike[str]) -> Run:
         with _refusing(directory.path):
             require(loaded, trained=weights is not None, begun=bool(checkpoints.files()))
             if not loaded.spec.task.learns:
-                work = _simulating(directory, loaded, prepare(loaded))
+                simulation = prepare(loaded)
+                simulation.load(checkpoints)
+                work = _simulating(directory, loaded, simulation)
             else:
                 ready = Preparation(loaded, weights=weights, checkpoints=checkpoints)
                 work = _learning(directory, ready, checkpoints)

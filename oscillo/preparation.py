@@ -16,6 +16,7 @@ from oscillo.simulation.memory import Estimate
 from oscillo.simulation.memory import crowded as simulation_crowded
 from oscillo.simulation.plan import design_of
 from oscillo.spec import SpecError, SpecProblem
+from oscillo.stacking import NotStackable
 from oscillo.training import Checkpoints, Task
 from oscillo.training.hardware import choose_device, free_memory, missing_for_compiling, return_freed_memory
 from oscillo.training.progress import report
@@ -41,8 +42,7 @@ def require(loaded: LoadedSpec, *, trained: bool = False, begun: bool = False) -
     if not spec.task.learns:
         found = _refused(("device",), lambda: choose_device(spec.device))
         found += _refused(("compile",), lambda: lacking_for_compiling(spec))
-        found = found or simulation_crowded(Estimate(design_of(spec)), free_memory(choose_device(spec.device)))
-        if found:
+        if found := found or _crowded_simulation(spec):
             raise SpecError.at(loaded.document, found)
         return
     training = not trained and spec.trained.trains
@@ -54,6 +54,14 @@ def require(loaded: LoadedSpec, *, trained: bool = False, begun: bool = False) -
         found += _refused(("training", "start"), lambda: start_weights(spec))
     if found:
         raise SpecError.at(loaded.document, found)
+
+
+def _crowded_simulation(spec: RunSpec) -> list[SpecProblem]:
+    try:
+        estimate = Estimate(design_of(spec))
+    except NotStackable as error:
+        return [SpecProblem(("task", "ensemble"), f"its members cannot run as one batch: {error}")]
+    return simulation_crowded(estimate, free_memory(choose_device(spec.device)))
 
 
 def _refused(place: tuple[str, ...], look: Callable[[], object]) -> list[SpecProblem]:

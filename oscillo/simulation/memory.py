@@ -47,6 +47,11 @@ class Memory:
         return self.checkpoint + self.parameters
 
     @property
+    def building(self) -> int:
+        """Held while the members' numbers are put together."""
+        return 2 * self.parameters
+
+    @property
     def checkpoint(self) -> int:
         """The part that a checkpoint holds."""
         return self.states + self.solver + self.history + sum(self.sums.values())
@@ -65,7 +70,7 @@ class Estimate:
 
     def __init__(self, design: Design) -> None:
         self.design, self.layer = design, design.layer(design.ensemble.ends)
-        self.dt = float(self.layer.dt)
+        self.dt: float = design.network.layers[0].integrator.step_size  # pyright: ignore[reportAttributeAccessIssue]
         self.observables = design.built_observables(self.layer)
         delays = self.layer.oscillators.coupling.delay_range
         self.longest_delay = 0.0 if delays is None else delays[1]
@@ -134,7 +139,7 @@ def crowded(estimate: Estimate, free: int) -> list[SpecProblem]:
         free: bytes that can still be taken.
     """
     design, memory, usable = estimate.design, estimate.memory, _SPARE * free
-    if memory.total > usable:
+    if max(memory.total, memory.building) > usable:
         return [_too_much(estimate, usable)]
     cost, left, batch = estimate.cost, usable - memory.total, design.batch_size
     if estimate.step_bytes <= left:
@@ -149,17 +154,19 @@ def _too_much(estimate: Estimate, usable: float) -> SpecProblem:
     """Which part of what is held all the time is too much."""
     design, memory, size = estimate.design, estimate.memory, estimate.design.ensemble.size
     whom = "the member" if size == 1 else f"each of {size:,} members"
-    fewer = "" if size == 1 else ", or fewer members"
+    fewer = "" if size == 1 else ", or take fewer members"
     if memory.history > memory.total / 2:
         told = f"a delay of up to {estimate.longest_delay:g} keeps {estimate.slots:,} states of {whom}"
         words = f"{told}, one for every step of {estimate.dt:g}: {bytes_text(memory.history)}, {_can(usable)}"
-        return SpecProblem(_delay_place(design), words, f"take a shorter delay, or longer steps{fewer}")
+        remedy = "a shorter delay, or longer steps" if size == 1 else "a shorter delay, longer steps, or fewer members"
+        return SpecProblem(_delay_place(design), words, f"take {remedy}")
     largest = max(memory.sums, key=lambda number: memory.sums[number], default=None)
     if largest is not None and memory.sums[largest] > memory.total / 2:
         words = f"keeps {bytes_text(memory.sums[largest])} for {whom} together, {_can(usable)}"
-        return SpecProblem(("task", "observables", largest), words, f"leave it out{fewer.replace('or', 'or take')}")
-    words = f"{size:,} members hold {bytes_text(memory.total)}, {_can(usable)}"
-    fits = int(size * usable / memory.total)
+        return SpecProblem(("task", "observables", largest), words, f"leave it out{fewer}")
+    held = max(memory.total, memory.building)
+    words = f"{size:,} members hold {bytes_text(held)}, {_can(usable)}"
+    fits = int(size * usable / held)
     return SpecProblem(("task", "ensemble"), words, f"take at most {fits:,}" if fits else "take fewer oscillators")
 
 
@@ -171,7 +178,10 @@ def _delay_place(design: Design) -> SpecPath:
     """Where the longest delay is declared."""
     layer: SpecPath = ("network", "layers", 0)
     found = list(_delays(design.network.layers[0], layer))
-    return max(found, key=lambda each: each[1].time)[0] if found else (*layer, "coupling")
+    if not found:
+        return (*layer, "coupling")
+    place, longest = max(found, key=lambda each: each[1].time)
+    return (*place, "time" if longest.time else "speed")
 
 
 def _delays(value: Any, path: SpecPath) -> Iterator[tuple[SpecPath, DelaySpec]]:

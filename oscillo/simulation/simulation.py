@@ -60,6 +60,15 @@ class Simulation:
         rows = torch.arange(len(self.members), device=device).split(design.batch_size)
         self._batches = [Batch(layer, some, self.seeds, seed=design.seed, arriving=arriving) for some in rows]
         self._moments = Moments()
+        self._saved: dict[str, Any] | None = None
+
+    def load(self, checkpoints: Checkpoints) -> None:
+        """Read where a run stands, for `run` to go on from there.
+
+        Raises:
+            CheckpointError: when that cannot be read.
+        """
+        self._saved = checkpoints.load(self.device)
 
     @property
     def work(self) -> float:
@@ -234,7 +243,8 @@ class Simulation:
         pending.committed()
 
     def _resumed(self, store: TrajectoryStore, checkpoints: Checkpoints) -> Standing | None:
-        saved: dict[str, Any] | None = checkpoints.load(self.device)
+        saved = self._saved or checkpoints.load(self.device)
+        self._saved = None
         store.truncate({} if saved is None else saved["lengths"])
         return None if saved is None else Standing.of(saved)
 

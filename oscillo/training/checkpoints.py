@@ -39,7 +39,7 @@ class Checkpoints:
             fresh.replace(target)
         except (OSError, RuntimeError) as error:
             fresh.unlink(missing_ok=True)
-            raise CheckpointError(f"{target} cannot be written: {error}") from error
+            raise CheckpointError(f"{target} cannot be written: {_reason(error)}") from error
         for old in self.files()[: -self.keep]:
             old.unlink(missing_ok=True)
         return target
@@ -59,3 +59,13 @@ class Checkpoints:
             raise CheckpointError(
                 f"{files[-1]} cannot be read: {error}; remove it to go on from the one before"
             ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """What the system said; torch puts the state of its archive before it."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, OSError) and behind.strerror:
+            return behind.strerror
+        behind = behind.__context__
+    return str(error)

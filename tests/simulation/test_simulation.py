@@ -266,3 +266,25 @@ def test_a_run_has_its_summary_as_metrics_and_is_read_by_name(tmp_path):
     chosen = run.data["series"].to_dataset().set_xindex("strength").sel(strength=2.0)
     assert chosen["seed"].values.tolist() == [0, 1] and chosen["order_parameter"].sizes == {"sample": 2, "time": 21}
     oscillo.resume(run.path)  # done, and stays as it is
+
+
+def test_a_constant_stimulus_may_vary(tmp_path):
+    """Of oscillators that feel nothing else the energy is minus what the stimulus does to them."""
+    spec = small(network__layers__0__coupling__strength=0.0, task__observables=[{"kind": "energy"}, {"kind": "speed"}])
+    spec["network"]["layers"][0] |= {"stimulus": {"kind": "constant"}, "frequency": {"kind": "none"}}
+    amplitudes = [0.5, 1.0, -1.0]
+    spec["task"]["ensemble"] = {"vary": {"network.layers.0.stimulus.amplitude": amplitudes}}
+    for batch in (None, 2):
+        series = record(tmp_path / str(batch), spec | {"task": spec["task"] | {"batch": batch}})["series"]
+        energy, speed = series["energy"].values[:, 0], series["speed"].values[:, 0]
+        np.testing.assert_allclose(energy, np.array(amplitudes) * energy[1], rtol=1e-12)
+        np.testing.assert_allclose(speed, abs(np.array(amplitudes)) * speed[1], rtol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["kuramoto", "noisy", "dopri5"])
+def test_compiled_steps_take_the_same_way(name, tmp_path):
+    spec = variant(name, task__batch=3, task__ensemble={"seeds": 2, "vary": {STRENGTH: [0.5, 2.0]}})
+    plain, compiled = (record(tmp_path / way, spec | {"compile": way}) for way in ("off", "on"))
+    for group in ("series", "summary"):
+        assert differing(plain[group].to_dataset(), compiled[group].to_dataset()) < 1e-12

@@ -137,8 +137,8 @@ def refused_text(spec, free):
 def test_delays_that_memory_cannot_hold_are_refused(tmp_path):
     graph = {"kind": "graph", "generator": "cycle_graph", "delay": {"time": 1e9}}
     for coupling, place in (
-        (graph, "network.layers.0.coupling.delay"),
-        ({"kind": "sum", "terms": [{"kind": "mean_field"}, graph]}, "network.layers.0.coupling.terms.1.delay"),
+        (graph, "network.layers.0.coupling.delay.time"),
+        ({"kind": "sum", "terms": [{"kind": "mean_field"}, graph]}, "network.layers.0.coupling.terms.1.delay.time"),
     ):
         spec = small(network__layers__0__coupling=coupling)
         text = refused(tmp_path, spec)

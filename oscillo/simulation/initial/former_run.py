@@ -21,7 +21,10 @@ from oscillo.training.checkpoints import CheckpointError
 
 @register
 class FormerRunInitialSpec(InitialSpec):
-    """The last state of a former simulation, velocities included: to go on with other parameters."""
+    """The last state of a former simulation, velocities included: to go on with other parameters.
+
+    What delayed couplings remember is not taken over: before the start all stood still, as in any run.
+    """
 
     kind: Literal["run"] = "run"
     path: str = Field(description="Folder of the run, relative to the working directory.")
