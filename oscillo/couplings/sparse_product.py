@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch import library as operators
 
 _SOURCE = Path(__file__).with_suffix(".c")
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-fopenmp", "-shared", "-fPIC")
@@ -140,12 +141,12 @@ def _by_torch(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tens
     return y.t() if _by_rows(x) else y.t().contiguous()
 
 
-_LIBRARY = torch.library.Library("oscillo", "FRAGMENT")
+_LIBRARY = operators.Library("oscillo", "FRAGMENT")
 _LIBRARY.define("sparse_product(Tensor weights, Tensor x, Tensor rows, Tensor columns) -> Tensor")
 _LIBRARY.impl("sparse_product", _on_cpu, "CPU")
 _LIBRARY.impl("sparse_product", _by_torch, "CUDA")
 
 
-@torch.library.register_fake("oscillo::sparse_product")
+@operators.register_fake("oscillo::sparse_product")
 def _(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return x.new_empty(x.shape[::-1]).t() if _by_rows(x) else x.new_empty(x.shape)
