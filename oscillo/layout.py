@@ -49,3 +49,11 @@ def join(state: Tensor) -> Tensor:
 def tokens(state: Tensor) -> Tensor:
     """View a state [sample, *sites, component, oscillator] as tokens [sample, position, channel]."""
     return state.reshape(state.shape[0], -1, state.shape[-2] * state.shape[-1])
+
+
+def node_major(state: Tensor) -> Tensor:
+    """The same [sample, component, oscillator] with all numbers of one oscillator side by side in memory.
+
+    In memory the axes stand the other way round, so that operations on one component run over samples.
+    """
+    return state.permute(2, 1, 0).contiguous().permute(2, 1, 0)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from oscillo.couplings import Coupling, Past
 from oscillo.frequencies import Frequency
-from oscillo.layout import State, StateShape
+from oscillo.layout import State, StateShape, node_major
 from oscillo.manifolds import Manifold
 from oscillo.potentials import Potential
 from oscillo.stacking import of_samples
@@ -175,8 +175,7 @@ class Oscillators(nn.Module):
         """The state in the memory layout that the coupling is fastest with; axes stay as they are."""
         if not self.coupling.node_major:
             return state
-        nodes = lambda value: value.movedim(-1, 0).contiguous().movedim(0, -1)  # noqa: E731
-        return {name: nodes(value) if value.ndim == 3 else value for name, value in state.items()}
+        return {name: node_major(value) if value.ndim == 3 else value for name, value in state.items()}
 
     @staticmethod
     def moved(state: State, rates: State, dt: Tensor | float) -> State:

@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from oscillo.layout import node_major
+
 M = TypeVar("M", bound=nn.Module)
 
 _DERIVED = ("symmetric", "compilable", "node_major")
@@ -70,13 +72,16 @@ class Stack(Generic[M]):
             axes: number of axes of a state, the samples' included.
         """
         together = copy.deepcopy(self.first)
+        by_nodes = any(getattr(part, "node_major", False) for part in together.modules())
         for place in self._asymmetric:
             together.get_submodule(place.rstrip(".")).symmetric = False  # pyright: ignore[reportArgumentType]
         for (place, name), others in self._others.items():
             part = together.get_submodule(place.rstrip("."))
             first = _tensors(part)[name]
             assert first is not None
-            _put(part, name, torch.stack([others.get(i, first.detach()) for i in range(self.count)]), axes)
+            values = torch.stack([others.get(i, first.detach()) for i in range(self.count)])
+            values = values.reshape(len(values), *(1,) * (axes - values.ndim), *values.shape[1:])
+            _put(part, name, node_major(values) if by_nodes else values)
         return together
 
 
@@ -95,10 +100,8 @@ def of_samples(module: M, samples: Tensor) -> M:
     for name in getattr(module, "_stacked", ()):
         value = _tensors(module)[name]
         assert value is not None
-        if name in chosen._parameters:
-            chosen._parameters[name] = nn.Parameter(value[samples], requires_grad=False)
-        else:
-            chosen._buffers[name] = value[samples]
+        by_nodes = value.ndim > 1 and value.stride(0) < value.stride(-1)
+        _put(chosen, name, node_major(value[samples]) if by_nodes else value[samples])
     for name, part in module._modules.items():
         chosen._modules[name] = None if part is None else of_samples(part, samples)
     return chosen
@@ -149,9 +152,8 @@ def _tensors(module: nn.Module) -> dict[str, Tensor | None]:
     return {**module._parameters, **module._buffers}
 
 
-def _put(module: nn.Module, name: str, values: Tensor, axes: int) -> None:
+def _put(module: nn.Module, name: str, values: Tensor) -> None:
     """Replace a tensor by one with the axis of samples, aligned with states."""
-    values = values.reshape(len(values), *(1,) * (axes - values.ndim), *values.shape[1:])
     module.__dict__["_stacked"] = {*getattr(module, "_stacked", ()), name}
     if name in module._parameters:
         module._parameters[name] = nn.Parameter(values, requires_grad=False)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from oscillo.couplings.delays import DelaySpec, Past, Places
 from oscillo.couplings.linear import LinearCoupling, LinearCouplingSpec
-from oscillo.couplings.sparse_product import sparse_product, targets
+from oscillo.couplings.sparse_product import load, sparse_product, targets
 from oscillo.graphs import GraphSource, Links
 from oscillo.layout import StateShape
 from oscillo.spec import register
@@ -64,6 +64,7 @@ class GraphCoupling(LinearCoupling):
 
     def __init__(self, spec: GraphCouplingSpec, shape: StateShape, links: Links) -> None:
         super().__init__(spec, shape)
+        load()
         n = shape.oscillators
         sources, targets = torch.tensor(links.sources), torch.tensor(links.targets)
         weights = torch.tensor(links.weights, dtype=torch.get_default_dtype())
@@ -97,8 +98,9 @@ class GraphCoupling(LinearCoupling):
     def gather(self, neighbours: Tensor) -> Tensor:
         """W x, [sample, component, oscillator]."""
         links = (self.rows, self.columns, self.rows_back, self.columns_back, self.back)
-        field = sparse_product(self.weights.to(neighbours.dtype), neighbours.flatten(0, -2), links)
-        return field.unflatten(0, neighbours.shape[:-1])
+        columns = neighbours.transpose(0, 1).flatten(0, 1)
+        field = sparse_product(self.weights.to(neighbours.dtype), columns, links)
+        return field.unflatten(0, (neighbours.shape[1], len(neighbours))).transpose(0, 1)
 
     def reach(self) -> Tensor:
         """Row sums of W."""

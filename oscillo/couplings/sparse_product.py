@@ -1,16 +1,16 @@
 """Sparse products W x of any number of columns, with gradients, compiled or not.
 
-On the CPU the product runs in C (`sparse_product.c`, compiled once and kept in a cache), which reads every link once
-for all columns; without a C compiler, and on other devices, it is PyTorch's own.
+On the CPU the product is our own (`sparse_product.cpp`, compiled once and kept in a cache), which reads every link
+once for all columns; without a C++ compiler, and on other devices, it is PyTorch's.
 """
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import warnings
 from functools import cache
 from pathlib import Path
@@ -20,9 +20,8 @@ import torch
 from torch import Tensor
 from torch import library as operators
 
-_SOURCE = Path(__file__).with_suffix(".c")
-_FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-fopenmp", "-shared", "-fPIC")
-"""Without contraction: a sum that is fused in one loop and not in another would make results depend on the batch."""
+_SOURCE = Path(__file__).with_suffix(".cpp")
+_FLAGS = ("-std=c++20", "-O3", "-march=native", "-ffp-contract=off", "-fopenmp", "-shared", "-fPIC")
 
 
 def sparse_product(weights: Tensor, x: Tensor, links: tuple[Tensor, ...]) -> Tensor:
@@ -66,33 +65,38 @@ def targets(rows: Tensor) -> Tensor:
 
 
 @cache
-def library() -> ctypes.CDLL | None:
-    """The product in C; None where there is no C compiler.
+def load() -> bool:
+    """Have the CPU's products computed by our own code, compiled on first use and kept in a cache.
+
+    Returns:
+        Whether they are; without a C++ compiler, and where there is no Linux, they are PyTorch's.
 
     Raises:
         RuntimeError: when there is a compiler and it fails.
     """
-    compiler = os.environ.get("CC") or next(filter(shutil.which, ("gcc", "clang", "cc")), None)
-    if compiler is None or not _SOURCE.is_file():
-        return None
-    key = hashlib.sha256("|".join((_SOURCE.read_text(), compiler, *_FLAGS, _processor())).encode()).hexdigest()[:16]
+    compiler = os.environ.get("CXX", shutil.which("g++"))
+    if not compiler or sys.platform != "linux":
+        return False
+    torch_at = Path(torch.__file__).parent
+    abi = f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"
+    headers = (f"-I{torch_at / 'include'}", f"-I{torch_at / 'include' / 'torch' / 'csrc' / 'api' / 'include'}")
+    command = [*compiler.split(), *_FLAGS, abi, *headers]
+    key = hashlib.sha256("|".join((_SOURCE.read_text(), *command, torch.__version__, _processor())).encode())
     folder = Path(os.environ.get("OSCILLO_CACHE") or Path.home() / ".cache" / "oscillo") / "compiled"
-    built = folder / f"sparse_product-{key}.so"
+    built = folder / f"sparse_product-{key.hexdigest()[:16]}.so"
     if not built.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         fresh = built.with_suffix(f".{os.getpid()}")
-        command = [*compiler.split(), *_FLAGS, "-o", str(fresh), str(_SOURCE)]
+        command += ["-o", str(fresh), str(_SOURCE), f"-L{torch_at / 'lib'}", "-ltorch_cpu", "-lc10"]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         if found.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed: {found.stderr.strip()[:500]}")
+            raise RuntimeError(
+                "set CXX to another compiler, or to nothing for PyTorch's slower products: "
+                f"{' '.join(command)} failed: {found.stderr.strip()[:500]}"
+            )
         fresh.replace(built)
-    loaded = ctypes.CDLL(str(built))
-    sizes = [ctypes.c_int64] * 2
-    for product in (loaded.product_float, loaded.product_double):
-        product.argtypes, product.restype = [*sizes, *[ctypes.c_void_p] * 5, ctypes.c_int], None
-    for turn in (loaded.product_float_turn, loaded.product_double_turn):
-        turn.argtypes, turn.restype = [*sizes, *[ctypes.c_void_p] * 2, ctypes.c_int, ctypes.c_int], None
-    return loaded
+    torch.ops.load_library(built)
+    return True
 
 
 def _processor() -> str:
@@ -100,32 +104,6 @@ def _processor() -> str:
     described = Path("/proc/cpuinfo")
     lines = described.read_text().splitlines() if described.exists() else []
     return next((line for line in lines if line.startswith(("flags", "Features"))), "")
-
-
-def _on_cpu(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    built = library()
-    if built is None or x.dtype not in (torch.float32, torch.float64) or rows.dtype != torch.int32:
-        return _by_torch(weights, x, rows, columns)
-    columns_of, threads = x.shape[0], torch.get_num_threads()
-    single = x.dtype == torch.float32
-    product, turn = (built.product_float, built.product_float_turn) if single else (
-        built.product_double, built.product_double_turn
-    )  # fmt: skip
-    n, by_rows = x.shape[1], _by_rows(x)
-    packed = x
-    if not by_rows:
-        x = x.contiguous()
-        packed = x.new_empty(n * columns_of)
-        turn(n, columns_of, x.data_ptr(), packed.data_ptr(), 0, threads)
-    y = packed.new_empty((n, columns_of))
-    product(
-        n, columns_of, rows.data_ptr(), columns.data_ptr(), weights.data_ptr(), packed.data_ptr(), y.data_ptr(), threads
-    )
-    if by_rows:
-        return y.t()
-    out = torch.empty_like(x)
-    turn(n, columns_of, y.data_ptr(), out.data_ptr(), 1, threads)
-    return out
 
 
 def _by_rows(x: Tensor) -> bool:
@@ -143,8 +121,7 @@ def _by_torch(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tens
 
 _LIBRARY = operators.Library("oscillo", "FRAGMENT")
 _LIBRARY.define("sparse_product(Tensor weights, Tensor x, Tensor rows, Tensor columns) -> Tensor")
-_LIBRARY.impl("sparse_product", _on_cpu, "CPU")
-_LIBRARY.impl("sparse_product", _by_torch, "CUDA")
+_LIBRARY.impl("sparse_product", _by_torch, "CompositeExplicitAutograd")
 
 
 @operators.register_fake("oscillo::sparse_product")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -59,6 +59,23 @@ class Dopri5Spec(IntegratorSpec):
         return Dopri5(self)
 
 
+class _Step(NamedTuple):
+    """An attempted step."""
+
+    error: Tensor
+    """Estimated error of each sample in units of its tolerance, float64 [sample]."""
+    unfinished: Tensor
+    """Which samples are still before their target, bool [sample]."""
+    arrived: Tensor
+    """Which ones the step took to their target or past it, bool [sample]."""
+    told: Tensor
+    """How many are unfinished, how many arrived, and of how many the step does not change the time any more; [3]."""
+    rates: list[State]
+    """Slopes at the second and all further stages."""
+    end: State
+    """x and v at the end, not settled."""
+
+
 class Dopri5(Integrator):
     """Dormand and Prince 1980, with the error of each sample measured by itself (root mean square over its numbers).
 
@@ -82,8 +99,9 @@ class Dopri5(Integrator):
         """With room for what the solver remembers; a step size of zero says that it has not begun.
 
         Of each sample: the time it has `reached`, the size of its next `step`, the time `before` the last one,
-        counters; the state there (`ahead`), and what the last step is made of: where it began (`behind`), its
-        `middle`, its `end` before it was retracted, and the slopes at both ends (`k0`, `k`).
+        counters; the state there (`ahead`) with its slope (`k`); and what the step that passed the end of a spec's step
+        is made of: where it began (`behind`), its `middle`, its `end` before it was retracted, and the slope at its
+        beginning (`k0`).
         """
         x = state["x"]
         zero = torch.zeros(len(x), dtype=torch.float64, device=x.device)
@@ -149,10 +167,14 @@ class Dopri5(Integrator):
                 further = _HALVES if shrinks_to == _HALVES else 0
                 part = self._until(oscillators.rows(kept), part, some, target[kept], rows[kept], further)
                 return {name: value.index_copy(0, kept, part[name]) for name, value in state.items()}
-            state, error, unfinished, told = self.attempt(oscillators, state, stimulus, target)
-            count, stuck = told.tolist()
+            before = state
+            state, step = self.attempt(oscillators, before, stimulus, target)
+            unfinished = step.unfinished
+            count, arrived, stuck = step.told.tolist()
+            if arrived:
+                state = self.kept(oscillators, before, state, step)
             if stuck:
-                state = self._marked(state, error, rows)
+                state = self._marked(state, step.error, rows)
                 unfinished = state["reached"] < target
                 count = int(unfinished.sum())
         return state
@@ -160,16 +182,16 @@ class Dopri5(Integrator):
     def compile(self, **options: Any) -> None:
         """Compile what an attempted step does; the loop around it, whose length depends on numbers, stays as it is."""
         self.attempt = torch.compile(self.attempt, **options)
+        self.kept = torch.compile(self.kept, **options)
         self.shrinks_to = _EIGHTHS
 
     def attempt(
         self, oscillators: Oscillators, state: State, stimulus: Tensor | None, target: Tensor
-    ) -> tuple[State, Tensor, Tensor, Tensor]:
+    ) -> tuple[State, _Step]:
         """One attempted step of the samples before their target; those whose error is too large stay where they are.
 
         Returns:
-            The state after it; the estimated error of each sample in units of its tolerance; which samples are still
-            before their target; and how many these are, and of how many the step does not change their time any more.
+            The state after it, and the step.
         """
         active = state["reached"] < target
         here = _moving(state, "ahead.")
@@ -190,11 +212,7 @@ class Dopri5(Integrator):
             following = torch.where(active, (h * factor).clamp(max=self.max_step), h)
         settled = oscillators.settled(after)
         drift = oscillators.manifold.drift(after["x"]).detach().flatten(1).amax(1)
-        middle = oscillators.moved(here, combined(rates, _MIDDLE), dt / 2)
-        fresh = {f"ahead.{name}": settled[name] for name in here} | {f"behind.{name}": here[name] for name in here}
-        for name in k0:
-            fresh |= {f"k0.{name}": k0[name], f"k.{name}": rates[-1][name]}
-            fresh |= {f"middle.{name}": middle[name], f"end.{name}": after[name]}
+        fresh = {f"ahead.{name}": settled[name] for name in here} | {f"k.{name}": rates[-1][name] for name in k0}
         chosen = state | {name: _where(good, value, state[name]) for name, value in fresh.items()}
         moved = {
             "before": torch.where(good, state["reached"], state["before"]),
@@ -204,8 +222,27 @@ class Dopri5(Integrator):
             "drift": torch.where(good, torch.maximum(state["drift"], drift), state["drift"]),
         }  # fmt: skip
         unfinished = moved["reached"] < target
+        arrived = active & ~unfinished
         stuck = active & ~good & _is_stuck(moved["reached"], following)
-        return chosen | moved, error, unfinished, torch.stack((unfinished.sum(), stuck.sum()))
+        told = torch.stack((unfinished.sum(), arrived.sum(), stuck.sum()))
+        return chosen | moved, _Step(error, unfinished, arrived, told, rates[1:], {name: after[name] for name in k0})
+
+    def kept(self, oscillators: Oscillators, before: State, state: State, step: _Step) -> State:
+        """The state after a step, with what the interpolation needs of the step in samples that it took to the target.
+
+        Args:
+            oscillators: those that took it.
+            before: the state before the step.
+            state: the one after it.
+            step: the step itself.
+        """
+        here = _moving(before, "ahead.")
+        k0 = {name: before[f"k.{name}"] for name in step.end}
+        middle = oscillators.moved(here, combined([k0, *step.rates], _MIDDLE), _column(before["step"], here["x"]) / 2)
+        fresh = {f"behind.{name}": value for name, value in here.items()}
+        for name, end in step.end.items():
+            fresh |= {f"middle.{name}": middle[name], f"end.{name}": end, f"k0.{name}": k0[name]}
+        return state | {name: _where(step.arrived, value, state[name]) for name, value in fresh.items()}
 
     def _error(self, here: State, after: State, rates: list[State], dt: Tensor) -> Tensor:
         """Estimated error of each sample in units of its tolerance, float64 [sample]."""

@@ -52,8 +52,8 @@ class Circle(Manifold):
         """(cos theta, sin theta), in memory as x is: oscillator by oscillator, or sample by sample."""
         if x.stride(-1) == 1:
             return torch.cat((x.cos(), x.sin()), dim=-2)
-        nodes = x.movedim(-1, 0)
-        return torch.cat((nodes.cos(), nodes.sin()), dim=-1).movedim(0, -1)
+        nodes = x.transpose(0, -1)
+        return torch.cat((nodes.cos(), nodes.sin()), dim=-2).transpose(0, -1)
 
     def push(self, seen: Tensor, v: Tensor) -> Tensor:
         """v (-sin theta, cos theta)."""

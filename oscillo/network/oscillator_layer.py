@@ -240,7 +240,8 @@ class OscillatorLayer(Layer):
             state["v"] = torch.zeros_like(x) if v is None else v
         if self.oscillators.manifold.winds:
             state["winding"] = torch.zeros_like(x, dtype=torch.int32)
-        state = self.oscillators.with_history(self.oscillators.settled(state), float(self.dt.detach()))
+        state = self.oscillators.arranged(self.oscillators.settled(state))
+        state = self.oscillators.with_history(state, float(self.dt.detach()))
         return self.integrator.begin(state)
 
     def spread(self, normals: Tensor) -> Tensor:

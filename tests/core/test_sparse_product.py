@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,9 +11,10 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from oscillo.couplings import sparse_product as module
-from oscillo.couplings.sparse_product import library, sparse_product
+from oscillo.couplings.sparse_product import load, sparse_product
 
 N = 12
+load()
 
 
 def links(seed: int, density: float) -> tuple[torch.Tensor, tuple[torch.Tensor, ...], torch.Tensor]:
@@ -57,21 +62,39 @@ def test_gradients() -> None:
     assert torch.autograd.gradcheck(lambda w, x: sparse_product(w, x, layout), inputs)
 
 
-def test_without_a_compiler_it_is_torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_our_own_where_there_is_a_compiler() -> None:
+    assert load() == (shutil.which("g++") is not None and sys.platform == "linux")
+
+
+def test_without_a_compiler_it_is_torchs_own() -> None:
     weights, layout, dense = links(4, 0.3)
     x = torch.randn(7, N, dtype=torch.float64)
-    with_compiler = sparse_product(weights, x, layout)
-    monkeypatch.setattr(module, "library", lambda: None)
-    assert_close(sparse_product(weights, x, layout), with_compiler)
-    assert_close(with_compiler, x @ dense.T)
+    expected = x @ dense.T
+    for laid in (x, x.t().contiguous().t()):
+        found = module._by_torch(weights, laid, *layout[:2])
+        assert_close(found, expected)
+        assert found.stride() == laid.stride()
 
 
-def test_a_compiler_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    monkeypatch.setenv("CC", "false")
+def test_no_compiler_is_looked_for_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "")
+    assert not load.__wrapped__()
+
+
+def test_a_compiler_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CXX", "false")
     monkeypatch.setenv("OSCILLO_CACHE", str(tmp_path))
-    library.cache_clear()
-    try:
-        with pytest.raises(RuntimeError, match=r"false .* failed"):
-            library()
-    finally:
-        library.cache_clear()
+    with pytest.raises(RuntimeError, match=r"set CXX to another compiler.*false .* failed"):
+        load.__wrapped__()
+
+
+def test_a_few_nodes_with_most_of_the_links_do_not_change_the_sums() -> None:
+    n, generator = 40000, torch.Generator().manual_seed(0)
+    sources = torch.randint(n, (6 * n,), generator=generator)
+    targets = torch.cat((torch.zeros(5 * n, dtype=torch.int64), torch.randint(n, (n,), generator=generator)))
+    targets = targets.sort().values
+    rows = torch.cat((torch.zeros(1, dtype=torch.int64), torch.bincount(targets, minlength=n).cumsum(0))).int()
+    weights = torch.randn(6 * n, dtype=torch.float64, generator=generator)
+    x = torch.randn(2, n, dtype=torch.float64, generator=generator)
+    found = torch.ops.oscillo.sparse_product(weights, x, rows, sources.int())
+    assert_close(found, torch.zeros(2, n, dtype=torch.float64).index_add(1, targets, weights * x[:, sources]))
