@@ -52,7 +52,7 @@ class Evaluation(NamedTuple):
     """The right-hand side at one state."""
 
     y: Tensor
-    """What each oscillator feels from the others; broadcasts against [sample, *sites, component, oscillator]."""
+    """What each oscillator feels from the states; broadcasts against [sample, *sites, component, oscillator]."""
     rates: State
     """Time derivatives of the parts of the state that move, by name: `x`, and with inertia `v`."""
 
@@ -83,7 +83,7 @@ class Extras:
     inertia: Inertia | None = None
     """Mass and damping of oscillators of second order."""
     velocity_coupling: Coupling | None = None
-    """What an oscillator of second order feels from the others' velocities; added to y."""
+    """What an oscillator of second order feels from the others' velocities, besides."""
     drive: Drive | None = None
     """A stimulus that changes with time."""
     diffusion: Tensor | None = None
@@ -146,12 +146,13 @@ class Oscillators(nn.Module):
         return Evaluation(y, {"x": v, "v": acceleration if bend is None else acceleration + bend})
 
     def _force(self, state: State, seen: Tensor, stimulus: Tensor | None, t: Tensor | float) -> tuple[Tensor, Tensor]:
-        """y and f."""
+        """The coupling's y, which the energy is made of, and f."""
         past = "history" in state
         y = self.coupling.delayed(seen, stimulus, _past(state, t)) if past else self.coupling(seen, stimulus)
+        felt = y
         if self.velocity_coupling is not None:
-            y = y + self.velocity_coupling(state["v"], stimulus)
-        f = self._pushed(y, stimulus, t)
+            felt = y + self.velocity_coupling(state["v"], stimulus)
+        f = self._pushed(felt, stimulus, t)
         return y, f if self.potential is None else f - self.potential.gradient(seen)
 
     def _pushed(self, y: Tensor, stimulus: Tensor | None, t: Tensor | float) -> Tensor:
@@ -254,7 +255,8 @@ class Oscillators(nn.Module):
 
         The coupling's is -1/2 \sum <x, J x> - \sum <b, x> for y = J x + b; it may have another one of its own. A sum
         over all sites, components and oscillators. It never rises when y is minus the gradient of the coupling's
-        energy (`Coupling.symmetric`), the frequencies vanish, and the steps are small.
+        energy (`Coupling.symmetric`), the frequencies vanish, and the steps are small. What changes with time (`drive`)
+        is no part of it.
         """
         seen = self.manifold.embed(state["x"])
         energy = self.coupling.energy(seen, y)

@@ -46,9 +46,16 @@ class SumCoupling(Coupling):
         return sum(constants[1:], start=constants[0]) if constants else None
 
     def energy(self, neighbours: Tensor, y: Tensor) -> Tensor:
-        """The sum of the energies; each term's own field is computed again."""
-        energies = [term.energy(neighbours, term(neighbours).expand_as(neighbours)) for term in self.terms]
-        return sum(energies[1:], start=energies[0])
+        """The sum of the energies; the field of a term with an energy of its own is computed again."""
+        own = [term for term in self.terms if type(term).energy is not Coupling.energy]
+        energies = []
+        for term in own:
+            field = term(neighbours).expand_as(neighbours)
+            energies.append(term.energy(neighbours, field))
+            y = y - field
+            b = term.constant()
+            y = y if b is None else y - b
+        return sum(energies, start=super().energy(neighbours, y))
 
     @property
     def delay_range(self) -> tuple[float, float] | None:

@@ -41,6 +41,8 @@ class IntegratorSpec(ComponentSpec):
             )
         elif not oscillators.frequency.tangent and oscillators.manifold.winds:
             found.append("this frequency is the state itself, and on the circle that is an angle; take `sphere`")
+        elif not oscillators.frequency.tangent and oscillators.inertia is not None:
+            found.append("this frequency is a velocity and no force; leave out `inertia`, or take another `frequency`")
         if oscillators.diffusion is not None and not self.takes_noise:
             found.append(
                 f"`{kind}` is for equations without noise, and the layer has `noise`; take `euler_maruyama` or `heun`"
@@ -88,6 +90,10 @@ class Integrator(nn.Module):
 
     def begin(self, state: State) -> State:
         """The state with what the integrator remembers from step to step, by names of its own."""
+        return state
+
+    def restarted(self, state: State) -> State:
+        """A state that somebody moved after the last step, with what the integrator remembers brought up to date."""
         return state
 
     def forward(

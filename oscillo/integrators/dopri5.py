@@ -35,6 +35,9 @@ _SAFETY, _SMALLEST_FACTOR, _LARGEST_FACTOR = 0.9, 0.2, 10.0
 
 _SMALLEST_BATCH = 4
 
+_BESIDE = 1e-12
+"""How far from a jump of the stimulus, as a share of its time, there is nothing of what is on its other side."""
+
 _HALVES, _EIGHTHS = 2, 8
 """A batch shrinks to a half when no more than that goes on, and so forth; a compiled one, for which every size is
 compiled anew, to an eighth and only once."""
@@ -62,6 +65,8 @@ class Dopri5Spec(IntegratorSpec):
 class _Step(NamedTuple):
     """An attempted step."""
 
+    size: Tensor
+    """Its size, float64 [sample]."""
     error: Tensor
     """Estimated error of each sample in units of its tolerance, float64 [sample]."""
     unfinished: Tensor
@@ -71,7 +76,7 @@ class _Step(NamedTuple):
     told: Tensor
     """How many are unfinished, how many arrived, and of how many the step does not change the time any more; [3]."""
     rates: list[State]
-    """Slopes at the second and all further stages."""
+    """Slopes at all stages."""
     end: State
     """x and v at the end, not settled."""
 
@@ -94,6 +99,10 @@ class Dopri5(Integrator):
         self.rtol, self.atol = spec.rtol, spec.atol
         self.max_step = spec.max_step or torch.inf
         self.shrinks_to = _HALVES
+
+    def restarted(self, state: State) -> State:
+        """With steps that begin anew: where somebody moved the state, what was solved ahead is not its future."""
+        return state | {"step": torch.zeros_like(state["step"])}
 
     def begin(self, state: State) -> State:
         """With room for what the solver remembers; a step size of zero says that it has not begun.
@@ -195,37 +204,63 @@ class Dopri5(Integrator):
         """
         active = state["reached"] < target
         here = _moving(state, "ahead.")
-        k0 = {name: state[f"k.{name}"] for name in here if name != "winding"}
-        x, h = here["x"], state["step"]
-        t, dt = _aligned(state["reached"], x), _column(h, x)
-        rates = [k0]
-        for weights, time in zip(_STAGES, _TIMES, strict=True):
-            inner = oscillators.moved(here, combined(rates, weights), dt)
-            rates.append(_whole(oscillators.evaluate(inner, stimulus, t + time * dt).rates, here))
-        after = oscillators.moved(here, combined(rates, _WEIGHTS), dt)
-        rates.append(_whole(oscillators.evaluate(after, stimulus, t + dt).rates, here))
+        h, rates, after = self._stages(oscillators, state, stimulus, here)
         with torch.no_grad():
-            error = self._error(here, after, rates, dt)
+            error = self._error(here, after, rates, _column(h, here["x"]))
             good = active & (error <= 1)
-            factor = (_SAFETY * error.clamp_min(1e-10) ** -0.2).clamp(_SMALLEST_FACTOR, _LARGEST_FACTOR)
-            factor = factor.nan_to_num(nan=_SMALLEST_FACTOR)  # an error that is not a number shrinks the step
-            following = torch.where(active, (h * factor).clamp(max=self.max_step), h)
+            following = self._following(h, state["step"], error, active)
         settled = oscillators.settled(after)
         drift = oscillators.manifold.drift(after["x"]).detach().flatten(1).amax(1)
-        fresh = {f"ahead.{name}": settled[name] for name in here} | {f"k.{name}": rates[-1][name] for name in k0}
+        fresh = {f"ahead.{name}": settled[name] for name in here} | {f"k.{name}": k for name, k in rates[-1].items()}
         chosen = state | {name: _where(good, value, state[name]) for name, value in fresh.items()}
         moved = {
             "before": torch.where(good, state["reached"], state["before"]),
             "reached": torch.where(good, state["reached"] + h, state["reached"]), "step": following,
             "accepted": state["accepted"] + good, "rejected": state["rejected"] + (active & ~good),
-            "evaluations": state["evaluations"] + 6 * active,
+            "evaluations": state["evaluations"] + (6 if oscillators.drive is None else 7) * active,
             "drift": torch.where(good, torch.maximum(state["drift"], drift), state["drift"]),
         }  # fmt: skip
         unfinished = moved["reached"] < target
         arrived = active & ~unfinished
         stuck = active & ~good & _is_stuck(moved["reached"], following)
         told = torch.stack((unfinished.sum(), arrived.sum(), stuck.sum()))
-        return chosen | moved, _Step(error, unfinished, arrived, told, rates[1:], {name: after[name] for name in k0})
+        end = {name: after[name] for name in rates[0]}
+        return chosen | moved, _Step(h, error, unfinished, arrived, told, rates, end)
+
+    @staticmethod
+    def _stages(
+        oscillators: Oscillators, state: State, stimulus: Tensor | None, here: State
+    ) -> tuple[Tensor, list[State], State]:
+        """Size of the step, the slopes of all its stages, and the state at its end, not settled.
+
+        A step ends where the stimulus jumps, at the latest. It sees what is between two jumps only, so that the slope
+        at the end of the step before it is not the one it begins with.
+        """
+        x, t, h, drive = here["x"], state["reached"], state["step"], oscillators.drive
+        earliest, latest = t * (1 + _BESIDE), None
+        if drive is not None:
+            jump = drive.next_break(earliest)
+            h, latest = torch.minimum(h, jump - t), jump * (1 - _BESIDE)
+
+        def evaluated(at: State, time: Tensor) -> State:
+            time = time if latest is None else torch.minimum(torch.maximum(time, earliest), latest)
+            return _whole(oscillators.evaluate(at, stimulus, _aligned(time, x)).rates, here)
+
+        dt = _column(h, x)
+        last = {name: state[f"k.{name}"] for name in here if name != "winding"}
+        rates = [last if drive is None else evaluated(here, t)]
+        for weights, share in zip(_STAGES, _TIMES, strict=True):
+            rates.append(evaluated(oscillators.moved(here, combined(rates, weights), dt), t + share * h))
+        after = oscillators.moved(here, combined(rates, _WEIGHTS), dt)
+        rates.append(evaluated(after, t + h))
+        return h, rates, after
+
+    def _following(self, h: Tensor, wanted: Tensor, error: Tensor, active: Tensor) -> Tensor:
+        """Size of the next step of each sample, after one of size h where a jump may have cut the one wanted."""
+        factor = (_SAFETY * error.clamp_min(1e-10) ** -0.2).clamp(_SMALLEST_FACTOR, _LARGEST_FACTOR)
+        factor = factor.nan_to_num(nan=_SMALLEST_FACTOR)  # an error that is not a number shrinks the step
+        grown = torch.where((error <= 1) & (h < wanted), torch.maximum(h * factor, wanted), h * factor)
+        return torch.where(active, grown.clamp(max=self.max_step), wanted)
 
     def kept(self, oscillators: Oscillators, before: State, state: State, step: _Step) -> State:
         """The state after a step, with what the interpolation needs of the step in samples that it took to the target.
@@ -237,11 +272,10 @@ class Dopri5(Integrator):
             step: the step itself.
         """
         here = _moving(before, "ahead.")
-        k0 = {name: before[f"k.{name}"] for name in step.end}
-        middle = oscillators.moved(here, combined([k0, *step.rates], _MIDDLE), _column(before["step"], here["x"]) / 2)
+        middle = oscillators.moved(here, combined(step.rates, _MIDDLE), _column(step.size, here["x"]) / 2)
         fresh = {f"behind.{name}": value for name, value in here.items()}
         for name, end in step.end.items():
-            fresh |= {f"middle.{name}": middle[name], f"end.{name}": end, f"k0.{name}": k0[name]}
+            fresh |= {f"middle.{name}": middle[name], f"end.{name}": end, f"k0.{name}": step.rates[0][name]}
         return state | {name: _where(step.arrived, value, state[name]) for name, value in fresh.items()}
 
     def _error(self, here: State, after: State, rates: list[State], dt: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from oscillo.integrators.base import Integrator, IntegratorSpec
 from oscillo.layout import State
+from oscillo.manifolds.sphere import Sphere
 from oscillo.oscillators import Evaluation, Oscillators
 from oscillo.spec import register
 
@@ -22,6 +23,13 @@ class ProjectedEulerSpec(IntegratorSpec):
     project: bool = Field(
         default=True, description="Whether the force is projected to the tangent space; `false` is AKOrN's ablation."
     )
+
+    def problems(self, oscillators: Oscillators) -> list[str]:
+        """Only on spheres does the projection change anything, and can it be left out."""
+        found = super().problems(oscillators)
+        if not self.project and not isinstance(oscillators.manifold, Sphere):
+            found.append("only on a `sphere` is there a projection that `project: false` could leave out")
+        return found
 
     def build(self) -> ProjectedEuler:
         """The step."""

@@ -112,12 +112,17 @@ class OscillatorLayerSpec(LayerSpec):
         """Shape of what one sample's oscillators show to others."""
         return self.shape(sites)._replace(components=self.manifold.seen)
 
+    def _stimulated(self, sites: tuple[int, ...]) -> StateShape:
+        """Shape of what the stimulus is added to: the field, or the velocities."""
+        added_to_velocities = isinstance(self.stimulus, DrivenStimulusSpec) and self.stimulus.acts_on == "velocity"
+        return self.shape(sites) if added_to_velocities else self.seen(sites)
+
     def problems(self, sites: tuple[int, ...]) -> list[Problem]:
         """What the parts of the layer object to."""
         shape, seen = self.shape(sites), self.seen(sites)
         found: list[Problem] = [(("coupling",), text) for text in self.coupling.problems(seen)]
         found += [(("frequency",), text) for text in self.frequency.problems(seen)]
-        found += [(("stimulus",), text) for text in self.stimulus.problems(seen)]
+        found += [(("stimulus",), text) for text in self.stimulus.problems(self._stimulated(sites))]
         found += [(("potential",), text) for text in self.potential.problems(shape)]
         for name in ("inertia", "noise"):
             part: InertiaSpec | NoiseSpec | None = getattr(self, name)
@@ -148,18 +153,13 @@ class OscillatorLayerSpec(LayerSpec):
                 found.append((place, "velocities are felt at once; leave out `delay`, or give it to `coupling`"))
             found += [(place, text) for text in self.velocity_coupling.problems(seen)]
         if isinstance(self.stimulus, DrivenStimulusSpec) and self.stimulus.acts_on == "velocity":
-            found += self._current(where, self.stimulus)
+            place = ("stimulus", "acts_on")
+            if isinstance(self.manifold, SphereSpec):
+                text = f"what is added to velocities on {where} would point off it; take `acts_on: field`"
+                found.append((place, text))
+            if not self.integrator.flows:
+                found.append((place, "a map has no velocities; take `acts_on: field`"))
         return found
-
-    def _current(self, where: str, stimulus: DrivenStimulusSpec) -> list[Problem]:
-        """What forbids a stimulus to be added to velocities."""
-        place, wanted = ("stimulus", "direction"), self.manifold.components
-        if isinstance(self.manifold, SphereSpec):
-            text = f"what is added to velocities on {where} would point off it; take `acts_on: field`"
-            return [(("stimulus", "acts_on"), text)]
-        if len(stimulus.direction or [1.0]) != wanted:
-            return [(place, f"velocities on {where} have {wanted} component{'s' * (wanted > 1)}: give as many numbers")]
-        return []
 
     def channels_out(self, sites: tuple[int, ...], following: int | None) -> int:
         """Channels of the readout."""
@@ -169,7 +169,7 @@ class OscillatorLayerSpec(LayerSpec):
         """The layer's module."""
         seen = self.seen(sites)
         readout = self.readout.build(seen, self.channels_out(sites, following))
-        oscillators, stimulus = self._oscillators(sites), self.stimulus.build(seen)
+        oscillators, stimulus = self._oscillators(sites), self.stimulus.build(self._stimulated(sites))
         oscillators.drive = stimulus.drive
         layer = OscillatorLayer(oscillators, seen, stimulus, self.integrator.build(), readout)
         layer.carries_on = self.initial == "previous"
@@ -209,8 +209,9 @@ class OscillatorLayer(Layer):
 
     @property
     def compilable(self) -> bool:
-        """Whether integrator and coupling are made of operations that compile."""
-        return self.integrator.compilable and self.oscillators.coupling.compilable
+        """Whether integrator and couplings are made of operations that compile."""
+        couplings = self.oscillators.coupling, self.oscillators.velocity_coupling
+        return self.integrator.compilable and all(one.compilable for one in couplings if one is not None)
 
     def compile(self, *arguments: Any, **options: Any) -> None:
         """Compile the step, or what the integrator compiles of it."""
@@ -265,7 +266,7 @@ class OscillatorLayer(Layer):
             state = oscillators.remembered(state, start)
         after = self.integrator(oscillators, state, stimulus, t, dt, start, noise.get("normals"))
         if "x" in noise:
-            after = oscillators.settled(after | {"x": after["x"] + noise["x"]})
+            after = self.integrator.restarted(oscillators.settled(after | {"x": after["x"] + noise["x"]}))
         measures = self._measures(state, stimulus, start.y) if measure and start is not None else {}
         return after, measures
 

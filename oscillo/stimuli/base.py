@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from oscillo.layout import StateShape
@@ -46,3 +47,10 @@ class Drive(nn.Module):
     def forward(self, t: Tensor | float) -> Tensor:
         """The stimulus at time t, a scalar or [sample, 1, ...]; broadcasts against [*sites, component, oscillator]."""
         raise NotImplementedError
+
+    def next_break(self, t: Tensor) -> Tensor:
+        """The first time after t at which the stimulus or its slope jumps, infinity where none comes; as t is.
+
+        Solvers that choose their own steps end one there: a pulse between two evaluations would go unnoticed.
+        """
+        return torch.full_like(t, torch.inf)

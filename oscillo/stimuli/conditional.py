@@ -24,6 +24,16 @@ class ConditionalStimulusSpec(StimulusSpec):
         "learned scale and shift per channel. `affine`: the scale and shift alone. `none`: as it arrives.",
     )
 
+    def problems(self, shape: StateShape) -> list[str]:
+        """Enough numbers to take a variance over."""
+        numbers = shape.positions * shape.components
+        if self.normalization == "group" and numbers <= 2:
+            return [
+                f"`normalization: group` over {numbers} number{'s' * (numbers > 1)} for each oscillator leaves nothing "
+                "of the input but signs; take `none` or `affine`"
+            ]
+        return []
+
     def build(self, shape: StateShape) -> ConditionalStimulus:
         """The normalisation, with scales of one and shifts of zero."""
         return ConditionalStimulus(shape, self.normalization)

@@ -15,6 +15,9 @@ from oscillo.spec import LocatedError, register
 from oscillo.stimuli.base import Drive, Stimulus, StimulusSpec
 from oscillo.values import Values, read_array, read_values, value_problems
 
+_FORWARD = 1 + 3e-7
+"""Times are steps times a step size in float32, and may fall short of the time at which a pulse ends."""
+
 
 class DrivenStimulusSpec(StimulusSpec):
     """A pattern over the oscillators, times a function of time."""
@@ -24,7 +27,7 @@ class DrivenStimulusSpec(StimulusSpec):
     )
     direction: list[FiniteFloat] | None = Field(
         default=None,
-        description="Components of the vector that acts; left out, (1, 0, ...), which pulls phases to zero.",
+        description="Components of the vector that acts; left out, (1, 0, ...), which as a field pulls phases to zero.",
     )
     oscillators: list[int] | None = Field(
         default=None, min_length=1, description="Numbers of the oscillators that feel it; left out, all."
@@ -41,8 +44,10 @@ class DrivenStimulusSpec(StimulusSpec):
         outside = [number for number in self.oscillators or () if not 0 <= number < shape.oscillators]
         if outside:
             found.append(f"there is no oscillator {outside[0]}; they are numbered from 0 to {shape.oscillators - 1}")
-        if self.acts_on == "field" and self.direction is not None and len(self.direction) != shape.components:
-            found.append(f"`direction` has {len(self.direction)} components, and the vectors {shape.components}")
+        if self.direction is not None and len(self.direction) != shape.components:
+            found.append(f"`direction` has {len(self.direction)} components, and {shape.components} are wanted")
+        if self.direction is not None and not any(self.direction):
+            found.append("a `direction` of zeros pushes nowhere; leave the stimulus out, or take `amplitude: 0`")
         return found
 
     def pattern(self, shape: StateShape) -> Tensor:
@@ -53,8 +58,6 @@ class DrivenStimulusSpec(StimulusSpec):
             chosen[self.oscillators] = 1
             amplitude = amplitude * chosen
         axis = [1.0] + [0.0] * (shape.components - 1)
-        if self.acts_on == "velocity":
-            axis = [1.0] if self.direction is None else self.direction
         direction = torch.tensor(axis if self.direction is None else self.direction, dtype=torch.float64)
         return (direction[:, None] * amplitude).to(torch.get_default_dtype())
 
@@ -268,10 +271,21 @@ class _Pulse(_Driven):
         self.start, self.width, self.period = spec.start, spec.width, spec.period
 
     def factor(self, t: Tensor) -> Tensor:
-        since = t - self.start
+        since = self._since(t)
+        return ((since >= 0) & (since < self.width)).to(t.dtype)
+
+    def next_break(self, t: Tensor) -> Tensor:
+        since = self._since(t)
+        again = torch.inf if self.period is None else self.period
+        to = torch.where(since < self.width, self.width - since, again - since)
+        return t + torch.where(since < 0, -since, to) / _FORWARD
+
+    def _since(self, t: Tensor) -> Tensor:
+        """Time since the last pulse began, negative before the first one."""
+        since = t * _FORWARD - self.start
         if self.period is not None:
             since = torch.where(since >= 0, torch.remainder(since, self.period), since)
-        return ((since >= 0) & (since < self.width)).to(t.dtype)
+        return since
 
 
 class _Ramp(_Driven):
@@ -282,6 +296,10 @@ class _Ramp(_Driven):
     def factor(self, t: Tensor) -> Tensor:
         share = ((t - self.start) / (self.end - self.start)).clamp(0, 1)
         return self.first + (self.last - self.first) * share
+
+    def next_break(self, t: Tensor) -> Tensor:
+        later = torch.where(t < self.end, torch.full_like(t, self.end), torch.inf)
+        return torch.where(t < self.start, torch.full_like(t, self.start), later)
 
 
 class _Series(_Driven):
@@ -300,3 +318,7 @@ class _Series(_Driven):
         # In a time for each sample the axis of the oscillators is the last one.
         rows = lambda index: self.table[index.squeeze(-1)]  # noqa: E731
         return rows(before) + share * (rows(after) - rows(before))
+
+    def next_break(self, t: Tensor) -> Tensor:
+        following = (torch.floor(t / self.interval) + 1) * self.interval
+        return torch.where(following < len(self.table) * self.interval, following, torch.inf)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from dynamics import follow, numbers, points, population, ring
+from flows import layer_of
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -17,6 +18,7 @@ from oscillo.couplings import (
 )
 from oscillo.frequencies import FrequencySpec, IdentityFrequencySpec, NoFrequencySpec, SharedFrequencySpec
 from oscillo.integrators import GeodesicEulerSpec, IntegratorSpec, ProjectedEulerSpec, RK4Spec
+from oscillo.integrators.loop import advance
 from oscillo.layout import StateShape
 from oscillo.oscillators import Oscillators
 
@@ -102,6 +104,40 @@ def test_no_energy_is_promised_where_it_may_rise(
     coupling: CouplingSpec, frequency: FrequencySpec, project: bool
 ) -> None:
     assert not population(StateShape((3, 3), 4, 2), coupling, frequency, project=project).has_energy
+
+
+def test_velocities_that_are_felt_are_no_part_of_the_energy() -> None:
+    """Two springs that rub on each other: the energy is that of the springs, and falls by what rubbing takes."""
+    layer = layer_of({
+        "manifold": {"kind": "euclidean"}, "oscillators": 2, "coupling": {"kind": "mean_field", "strength": 0.0},
+        "potential": {"kind": "harmonic", "stiffness": 1.0}, "inertia": {"mass": 1.0, "damping": 0.0},
+        "velocity_coupling": {"kind": "dense", "distribution": {"kind": "normal", "deviation": 1.0}, "seed": 2},
+    })  # fmt: skip
+    oscillators = layer.oscillators
+    state = layer.initial_state(torch.tensor([[[0.3, -0.8]]], dtype=torch.float64))
+    state["v"] = torch.tensor([[[1.0, 0.5]]], dtype=torch.float64)
+    expected = 0.5 * (state["x"].square() + state["v"].square()).sum()
+    assert_close(oscillators.energy(state, None, oscillators.evaluate(state).y), expected[None])
+
+
+def test_a_sum_of_one_is_that_one() -> None:
+    given = {"kind": "graph", "generator": "cycle_graph", "strength": 0.7, "delay": {"time": 0.3}}
+    found = []
+    for coupling in (given, {"kind": "sum", "terms": [given]}):
+        layer = layer_of({
+            "manifold": {"kind": "circle"}, "coupling": coupling,
+            "frequency": {"kind": "per_oscillator", "init": [0.9, -0.4, 0.3, 0.1]},
+            "integrator": {"kind": "rk4", "step_size": 0.1},
+        })  # fmt: skip
+        state = layer.initial_state(torch.tensor([[[0.3, -1.0, 2.0, 0.9]]], dtype=torch.float64))
+        energies: list[torch.Tensor] = []
+        with torch.no_grad():
+            advance(
+                layer, state, None, steps=8, dt=layer.dt,
+                observe=lambda k, state, measures, to=energies: to.append(measures["energy"]),
+            )  # fmt: skip
+        found.append(torch.stack(energies))
+    assert_close(found[0], found[1])
 
 
 def test_energy_rises_somewhere_for_a_free_kernel() -> None:

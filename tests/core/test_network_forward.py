@@ -180,6 +180,16 @@ def test_path_noise_disturbs_every_step_by_its_standard_deviation() -> None:
     assert abs(cosines.item()) < 0.02  # fresh numbers at each step
 
 
+def test_dopri5_goes_on_from_where_path_noise_took_it() -> None:
+    """Disturbances add up over the steps: they are part of the way and not only of what is shown of it."""
+    given = {"kind": "dopri5", "steps": 25, "step_size": 1e-6}
+    net, watch = network(layer(frequency={"kind": "none"}, integrator=given)), Watch()
+    net(numbers(20, *SITES, 16).float(), observe=watch, unrolling=Unrolling(0, 0, 0.01))
+    first, last = (watch.told[k][2]["x"] for k in (0, -1))
+    away = (last - first).square().sum(-2).mean().item()
+    assert away == pytest.approx(25 * 3 * 0.01**2, rel=0.1)
+
+
 def test_recomputing_keeps_fewer_tensors() -> None:
     net, features = network(layer()), arriving().requires_grad_()
     kept: dict[int, int] = {}

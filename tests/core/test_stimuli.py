@@ -278,7 +278,7 @@ def test_contract(table: str, kind: str, acts_on: str) -> None:
         ("constant", {"amplitude": "nowhere.npy"}, "nowhere.npy"),
         ("pulse", {"oscillators": [0, 3]}, "there is no oscillator 3; they are numbered from 0 to 2"),
         ("pulse", {"oscillators": [-1]}, "there is no oscillator -1"),
-        ("sine", {"direction": [1.0, 0.0, 0.0]}, "`direction` has 3 components, and the vectors 2"),
+        ("sine", {"direction": [1.0, 0.0, 0.0]}, "`direction` has 3 components, and 2 are wanted"),
         ("sine", {"rotating": True, "direction": [1.0, 0.0]}, "without a `direction`"),
         ("sine", {"rotating": True, "acts_on": "velocity"}, "a field of two components"),
         ("series", {"file": "nowhere.npy"}, "nowhere.npy"),
