@@ -68,23 +68,9 @@ class ConvolutionCouplingSpec(CouplingSpec):
             return [f"a circular kernel of size {self.kernel_size} wraps around a grid of {list(shape.sites)} twice"]
         return []
 
-    def build(self, shape: StateShape) -> Convolution:
+    def build(self, shape: StateShape) -> Coupling:
         """A convolution with the declared kernel, or with PyTorch's default initial weights."""
-        return Convolution(shape, self)
-
-    def kernel(self, shape: StateShape) -> Tensor | None:
-        """The kernel of a profile, [channel, channel of the neighbour, y, x]; None for free weights."""
-        if self.profile is None:
-            return None
-        reach = torch.arange(self.kernel_size, dtype=torch.float64) - self.kernel_size // 2
-        square = reach[:, None].square() + reach.square()
-        window = torch.zeros_like(square)
-        for gaussian in self.profile:
-            bell = torch.exp(-square / (2 * gaussian.width**2))
-            window = window + gaussian.weight * bell / bell.sum()
-        m = torch.eye(shape.components) if self.matrix is None else torch.tensor(self.matrix)
-        channels = torch.kron(m.double(), torch.eye(shape.oscillators, dtype=torch.float64))
-        return channels[:, :, None, None] * window
+        return Convolution(shape, self) if self.profile is None else ProfileConvolution(shape, self)
 
 
 class Convolution(Coupling):
@@ -96,21 +82,9 @@ class Convolution(Coupling):
     def __init__(self, shape: StateShape, spec: ConvolutionCouplingSpec) -> None:
         super().__init__()
         self.shape, self.boundary, self.symmetric = shape, spec.boundary, spec.symmetric
-        self.padding = spec.kernel_size // 2
-        given = spec.kernel(shape)
-        bias = given is None if spec.bias is None else spec.bias
-        kernel = nn.Conv2d(shape.channels, shape.channels, spec.kernel_size, bias=bias)
+        kernel = nn.Conv2d(shape.channels, shape.channels, spec.kernel_size, bias=spec.bias is not False)
+        kernel.requires_grad_(spec.learn)
         self.weight, self.bias = kernel.weight, kernel.bias
-        if given is not None:
-            self.weight = nn.Parameter(given.to(torch.get_default_dtype()))
-            self.symmetric = self.symmetric or (
-                not spec.learn and torch.equal(given, given.transpose(0, 1).flip(-2, -1))
-            )
-            if self.bias is not None:
-                nn.init.zeros_(self.bias)
-        if not spec.learn:
-            kernel.requires_grad_(False)
-            self.weight.requires_grad_(False)
 
     def kernel(self) -> Tensor:
         """The kernel that acts, [channel, channel of the neighbour, y, x]."""
@@ -125,9 +99,52 @@ class Convolution(Coupling):
     def forward(self, neighbours: Tensor, stimulus: Tensor | None = None) -> Tensor:
         """Field on the grid, [sample, y, x, component, oscillator]."""
         grid = join(neighbours).permute(0, 3, 1, 2)  # channels-last in memory, as it stands
-        if self.boundary == "circular":
-            grid = F.pad(grid, (self.padding,) * 4, mode="circular")
-            field = F.conv2d(grid, self.kernel(), self.bias)
-        else:
-            field = F.conv2d(grid, self.kernel(), self.bias, padding=self.padding)
+        field = _convolved(grid, self.kernel(), self.bias, self.boundary)
         return self.shape.split(field.permute(0, 2, 3, 1).to(memory_format=torch.contiguous_format))
+
+
+class ProfileConvolution(Coupling):
+    r"""y_i = M \sum_d w_d x_{i+d} + b: one window w for all oscillators, and a component matrix M.
+
+    Training moves the window and the matrix. With `symmetric` the even part of w and the symmetric part of M act.
+    """
+
+    def __init__(self, shape: StateShape, spec: ConvolutionCouplingSpec) -> None:
+        super().__init__()
+        self.shape, self.boundary = shape, spec.boundary
+        window = torch.zeros(spec.kernel_size, spec.kernel_size, dtype=torch.float64)
+        reach = torch.arange(spec.kernel_size, dtype=torch.float64) - spec.kernel_size // 2
+        square = reach[:, None].square() + reach.square()
+        for gaussian in spec.profile or ():
+            bell = torch.exp(-square / (2 * gaussian.width**2))
+            window = window + gaussian.weight * bell / bell.sum()
+        m = torch.eye(shape.components) if spec.matrix is None else torch.tensor(spec.matrix)
+        self.halved = spec.symmetric
+        self.symmetric = spec.symmetric or (not spec.learn and torch.equal(m, m.t()))
+        self.window = nn.Parameter(window.to(torch.get_default_dtype()), requires_grad=spec.learn)
+        self.matrix = nn.Parameter(m.to(torch.get_default_dtype()), requires_grad=spec.learn)
+        zeros = torch.zeros(shape.components, shape.oscillators) if spec.bias else None
+        self.bias = None if zeros is None else nn.Parameter(zeros, requires_grad=spec.learn)
+
+    def constant(self) -> Tensor | None:
+        """The bias, [component, oscillator]."""
+        return self.bias
+
+    def forward(self, neighbours: Tensor, stimulus: Tensor | None = None) -> Tensor:
+        """Field on the grid, [sample, y, x, component, oscillator]."""
+        window, m = self.window, self.matrix
+        if self.halved:
+            window, m = (window + window.flip(0, 1)) / 2, (m + m.t()) / 2
+        grid = join(neighbours).permute(0, 3, 1, 2).contiguous()
+        kernel = window.expand(self.shape.channels, 1, *window.shape)
+        field = _convolved(grid, kernel, None, self.boundary).unflatten(1, (self.shape.components, -1))
+        y = torch.einsum("ij,bjnyx->byxin", m, field)
+        return y if self.bias is None else y + self.bias
+
+
+def _convolved(grid: Tensor, kernel: Tensor, bias: Tensor | None, boundary: str) -> Tensor:
+    """Convolution of [sample, channel, y, x], of as many groups as the kernel [channel, channel / groups, y, x] has."""
+    groups, padding = grid.shape[1] // kernel.shape[1], kernel.shape[-1] // 2
+    if boundary == "circular":
+        grid, padding = F.pad(grid, (padding,) * 4, mode="circular"), 0
+    return F.conv2d(grid, kernel, bias, padding=padding, groups=groups)

@@ -19,7 +19,7 @@ from oscillo.layout import StateShape, join
 SHAPE = StateShape((3, 4), 2, 3)
 
 
-def built(shape: StateShape = SHAPE, **fields: object) -> Convolution:
+def built(shape: StateShape = SHAPE, **fields: object) -> Any:
     return ConvolutionCouplingSpec.model_validate(fields).build(shape).double()
 
 
@@ -145,16 +145,29 @@ def test_symmetric_says_whether_there_is_an_energy(boundary: str, fields: dict[s
 @pytest.mark.parametrize("profile", [None, MEXICAN_HAT])
 def test_learn_decides_what_is_trained(learn: bool, profile: Any) -> None:
     coupling = built(profile=profile, learn=learn, bias=True)
-    assert {key for key, p in coupling.named_parameters() if p.requires_grad} == (
-        {"weight", "bias"} if learn else set()
-    )
+    trained = {"weight", "bias"} if profile is None else {"window", "matrix", "bias"}
+    assert {key for key, p in coupling.named_parameters() if p.requires_grad} == (trained if learn else set())
     assert coupling.bias is not None and bool(coupling.bias.any()) == (profile is None)
 
 
 def test_a_fixed_profile_draws_no_numbers() -> None:
-    first = built(profile=MEXICAN_HAT).kernel()
+    first = built(profile=MEXICAN_HAT).window
     torch.manual_seed(3)
-    assert built(profile=MEXICAN_HAT).kernel().equal(first)
+    assert built(profile=MEXICAN_HAT).window.equal(first)
+
+
+@given(st.booleans(), st.integers(0, 100))
+@pytest.mark.usefixtures("in_double")
+def test_a_trained_profile_keeps_oscillators_apart_and_may_keep_its_energy(symmetric: bool, key: int) -> None:
+    coupling = built(profile=MEXICAN_HAT, symmetric=symmetric)
+    generator = torch.Generator().manual_seed(key)
+    with torch.no_grad():
+        for parameter in coupling.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+    j = dense(coupling, SHAPE)
+    assert torch.allclose(j, j.T) == symmetric
+    blocks = j.unflatten(0, (*SHAPE.sites, 2, 3)).unflatten(-1, (*SHAPE.sites, 2, 3)).movedim((3, 7), (0, 1))
+    assert not blocks[~torch.eye(3, dtype=torch.bool)].any()
 
 
 @pytest.mark.parametrize(
