@@ -1,4 +1,7 @@
-"""`make bench-peers`: oscillo and installed peers on the same problems in one run; JSON lines come last."""
+"""`make bench-peers`: oscillo and installed peers on the same problems in one run; JSON lines come last.
+
+A run of all problems and peers writes its tables to `docs/benchmarks.md`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from types import ModuleType
 
 from . import THREADS
 from .measuring import Row, built, measure
+from .page import ordered, ratios, shown, written
 from .problems import PROBLEMS
 
 OURS = "ours"
@@ -50,25 +54,13 @@ def versions(modules: list[ModuleType]) -> str:
     return ", ".join([f"Python {platform.python_version()}", *(f"{n} {importlib.metadata.version(n)}" for n in names)])
 
 
-def shown(seconds: float) -> str:
-    """Seconds with three digits, in a unit that suits them."""
-    if seconds != seconds:
-        return ""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-6:.3g} us"
-
-
 def printed(rows: list[Row]) -> None:
     """Print the rows of one problem, the fastest first, those without a time last."""
-    equal = [row.median for row in rows if row.equal and row.samples]
-    best = min(equal, default=float("nan"))
+    rows = ordered(rows)
     head = ("peer", "solver", "compile", "first", "warm", "fastest", "x best", "distance")
     lines = [head]
-    for row in sorted(rows, key=lambda row: (not row.samples, row.median)):
+    for row, ratio in zip(rows, ratios(rows), strict=True):
         times = [shown(seconds) for seconds in (row.compile_seconds, row.first_seconds, row.median, row.least)]
-        ratio = f"{row.median / best:.2f}" if row.samples else ""
         distance = f"{row.distance:.1e}" + ("" if row.equal else " NOT EQUAL") if row.samples else ""
         lines.append((row.peer, row.solver, *times, ratio, distance))
     timed_lines = [line for line in lines if line[-1]]
@@ -94,18 +86,18 @@ def results(rows: list[Row]) -> list[dict[str, object]]:
     return found
 
 
-def compare(names: list[str], chosen: list[str], rounds: int) -> tuple[list[Row], list[str]]:
+def compare(names: list[str], modules: list[ModuleType], missing: list[str], rounds: int) -> list[Row]:
     """Solve the problems with all peers.
 
     Args:
         names: Of problems.
-        chosen: Names of peers; none means all.
+        modules: The peers.
+        missing: A line for each peer that is missing.
         rounds: How often each solver has its turn.
 
     Returns:
-        The rows of the table, and a line for each peer that is missing.
+        The rows of the table.
     """
-    modules, missing = loaded(chosen)
     print(f"{THREADS} threads of {os.cpu_count()} cores, {versions(modules)}")
     for line in missing:
         print(f"missing: {line}")
@@ -122,7 +114,7 @@ def compare(names: list[str], chosen: list[str], rounds: int) -> tuple[list[Row]
                     made.close()
         printed([row for row, _ in rows])
         table += [row for row, _ in rows]
-    return table, missing
+    return table
 
 
 def main(given: list[str]) -> int:
@@ -134,7 +126,10 @@ def main(given: list[str]) -> int:
     asked = arguments.parse_args(given)
     if unknown := [name for name in asked.problems if name not in PROBLEMS]:
         arguments.error(f"no problem {', '.join(unknown)}; there are: {', '.join(PROBLEMS)}")
-    table, missing = compare(asked.problems or list(PROBLEMS), asked.peers, asked.rounds)
+    modules, missing = loaded(asked.peers)
+    table = compare(asked.problems or list(PROBLEMS), modules, missing, asked.rounds)
+    if not (asked.problems or asked.peers or missing):
+        written(table, versions(modules), THREADS)
     for found in results(table):
         print(json.dumps(found))
     different = [row for row in table if row.samples and not row.equal]
