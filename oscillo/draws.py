@@ -84,6 +84,22 @@ def uniform(
     return ((words >> 8).to(torch.float32) + 0.5).mul_(2.0**-24).clamp_max_(1 - 2.0**-24).reshape(-1, *shape)
 
 
+def uniform_numbers(seed: int, shape: tuple[int, ...], *, purpose: int) -> Tensor:
+    """Uniform numbers in (0, 1) that belong to no sample, with 52 random bits each.
+
+    Args:
+        seed: of these numbers.
+        shape: of the array.
+        purpose: distinguishes draws made for different ends with the same seed.
+
+    Returns:
+        float64 of `shape`.
+    """
+    words = _words(seed, torch.zeros(1, dtype=torch.int64), 0, 0, purpose, 2 * prod(shape)).reshape(-1, 2)
+    # With 53 bits and the half, float64 would round the largest number up to one.
+    return (((words[:, 0] >> 6 << 26) + (words[:, 1] >> 6)).double() + 0.5).mul_(2.0**-52).reshape(shape)
+
+
 def normal(
     seed: int, index: Tensor, shape: tuple[int, ...], *, member: int | Tensor = 0, step: int | Tensor = 0,
     purpose: int | Tensor = 0,

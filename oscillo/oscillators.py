@@ -91,9 +91,37 @@ class Extras:
 
 
 def _past(state: State, t: Tensor | float) -> Past:
-    now = float(t.reshape(-1)[0]) if isinstance(t, Tensor) else t
-    knots, dt = int(state["history.knots"][0]), float(state["history.dt"][0])
-    return Past(state["history"], state["history.rates"], knots, dt, now)
+    """The past that a state remembers, as it is seen from a time within a step of the last knot.
+
+    Raises:
+        ValueError: when it is another time, or samples do not stand at the same one.
+    """
+    knots, dt = _common("knots", state["history.knots"]), _common("dt", state["history.dt"])
+    past = Past(state["history"], state["history.rates"], int(knots), dt, _common("t", t))
+    if not -_SLACK <= past.since <= 1 + _SLACK:
+        raise ValueError(
+            f"with delays time goes on from where it was: the past goes up to t = {dt * (knots - 1):g} in steps of "
+            f"{dt:g}, and t is {past.t:g}"
+        )
+    return past
+
+
+_SLACK = 0.01
+"""Share of a step by which rounding may put a time beside its place."""
+
+
+def _common(name: str, values: Tensor | float) -> float:
+    """The number that is the same for all samples.
+
+    Raises:
+        ValueError: when it is not.
+    """
+    if not isinstance(values, Tensor):
+        return values
+    low, high = (float(end) for end in torch.aminmax(values.detach()))
+    if low != high:
+        raise ValueError(f"with delays all samples step together, and `{name}` is {low:g} for one and {high:g} for one")
+    return low
 
 
 class Oscillators(nn.Module):
@@ -225,20 +253,40 @@ class Oscillators(nn.Module):
         Args:
             state: at time 0.
             dt: time between the states that will be remembered.
+
+        Raises:
+            ValueError: when a delay is shorter than that.
         """
-        if self.coupling.delay_range is None:
+        delays = self.coupling.delay_range
+        if delays is None:
             return state
-        slots = ceil(self.coupling.delay_range[1] / dt - 1e-9) + 2
+        shortest, longest = delays
+        if shortest < dt * (1 - 1e-9):
+            raise ValueError(f"the shortest delay is {shortest:g}, less than a step of {dt:g}; take shorter steps")
+        slots = ceil(longest / dt - 1e-9) + 2
         seen = self.manifold.embed(state["x"])
         history = seen.unsqueeze(1).repeat(1, slots, *(1,) * (seen.ndim - 1))
         each = torch.zeros(len(seen), dtype=torch.float64, device=seen.device)
         past = {"history": history, "history.rates": torch.zeros_like(history)}
         return state | past | {"history.knots": each.long(), "history.dt": each + dt}
 
-    def remembered(self, state: State, start: Evaluation) -> State:
-        """The state with itself laid down in its history, at the beginning of a step."""
+    def remembered(self, state: State, start: Evaluation, dt: Tensor | float, *, spent: bool) -> State:
+        """The state with itself laid down in its history, at the beginning of a step.
+
+        Args:
+            state: what is remembered.
+            start: the right-hand side there.
+            dt: size of the step.
+            spent: whether nobody needs the state any more, and its history may be written to.
+
+        Raises:
+            ValueError: when the step is of another size than those that are remembered.
+        """
         if "history" not in state:
             return state
+        step, kept = _common("dt", dt), float(state["history.dt"][0])
+        if abs(step - kept) > 1e-6 * kept:
+            raise ValueError(f"with delays all steps are of one size: the past lies in steps of {kept:g}, not {step:g}")
         seen = self.manifold.embed(state["x"])
         knots, slots = state["history.knots"], state["history"].shape[1]
         slot = knots[:1] % slots
@@ -246,8 +294,7 @@ class Oscillators(nn.Module):
         put = {}
         for name, value in fresh.items():
             past = state[name]
-            # The past is copied only where gradients may still need it as it was.
-            put[name] = (past.index_copy if torch.is_grad_enabled() else past.index_copy_)(1, slot, value.unsqueeze(1))
+            put[name] = (past.index_copy_ if spent else past.index_copy)(1, slot, value.unsqueeze(1))
         return state | put | {"history.knots": knots + 1}
 
     def energy(self, state: State, stimulus: Tensor | None, y: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from oscillo.network import Network, NetworkSpec
 from oscillo.recording import RunDirectory
@@ -36,7 +36,7 @@ class RunSpec(Spec):
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", description="Name of the run; its folder is runs/<name>/<id>."
     )
     seed: int = Field(
-        default=0, ge=0, description="Key of all random numbers: weights, order of the data, initial states."
+        default=0, ge=0, lt=2**63, description="Key of all random numbers: weights, order of the data, initial states."
     )
     plugins: list[str] = Field(
         default=[],
@@ -65,6 +65,11 @@ class RunSpec(Spec):
     def _a_device(cls, device: str) -> str:
         check_device_name(device)
         return device
+
+    @model_validator(mode="after")
+    def _network_of_the_task(self) -> RunSpec:
+        network = self.task.completed(self.network)
+        return self if network is self.network else self.model_copy(update={"network": network})
 
     @property
     def sites(self) -> tuple[int, ...]:
@@ -103,7 +108,8 @@ class RunSpec(Spec):
             sites = self.sites
         except ValueError as error:
             return [SpecProblem(("network", "sites"), str(error))]
-        found = [SpecProblem(("network", *place), text) for place, text in self.network.problems(sites)]
+        objections = self.network.problems(sites) + self.task.network_problems(self.network, sites)
+        found = [SpecProblem(("network", *place), text) for place, text in objections]
         found += [SpecProblem(("task", *place), text) for place, text in self.task.problems(self.network, sites)]
         return found or (self._evaluation_problems(sites) if self.task.learns else [])
 

@@ -18,7 +18,7 @@ from oscillo.layout import node_major
 
 M = TypeVar("M", bound=nn.Module)
 
-_DERIVED = ("symmetric", "compilable", "node_major")
+_DERIVED = ("compilable", "node_major")
 """Attributes that follow from the others."""
 
 
@@ -40,7 +40,6 @@ class Stack(Generic[M]):
     def __init__(self, first: M) -> None:
         self.first, self.count = first, 1
         self._others: dict[tuple[str, str], dict[int, Tensor]] = {}
-        self._asymmetric: set[str] = set()
 
     def add(self, module: M) -> None:
         """Take in the module of the next sample.
@@ -49,8 +48,6 @@ class Stack(Generic[M]):
             NotStackable: when it differs from the first in more than stackable tensors.
         """
         for place, own, other in _aligned("", self.first, module):
-            if getattr(own, "symmetric", False) and not getattr(other, "symmetric", False):
-                self._asymmetric.add(place)
             mine, theirs = _tensors(own), _tensors(other)
             for name in mine | theirs:
                 tensor, value = mine.get(name), theirs.get(name)
@@ -65,6 +62,11 @@ class Stack(Generic[M]):
                 self._others.setdefault((place, name), {})[self.count] = value.detach()
         self.count += 1
 
+    @property
+    def differs(self) -> bool:
+        """Whether there is anything in which modules differ from the first."""
+        return bool(self._others)
+
     def module(self, axes: int) -> M:
         """One module for all samples.
 
@@ -73,8 +75,6 @@ class Stack(Generic[M]):
         """
         together = copy.deepcopy(self.first)
         by_nodes = any(getattr(part, "node_major", False) for part in together.modules())
-        for place in self._asymmetric:
-            together.get_submodule(place.rstrip(".")).symmetric = False  # pyright: ignore[reportArgumentType]
         for (place, name), others in self._others.items():
             part = together.get_submodule(place.rstrip("."))
             first = _tensors(part)[name]

@@ -7,7 +7,7 @@ from oscillo.couplings.delays import DelaySpec, Past
 from oscillo.couplings.dense import DenseCoupling, DenseCouplingSpec
 from oscillo.couplings.energy_attention import EnergyAttention, EnergyAttentionCouplingSpec
 from oscillo.couplings.graph import GraphCoupling, GraphCouplingSpec
-from oscillo.couplings.linear import LinearCoupling, LinearCouplingSpec
+from oscillo.couplings.linear import LinearCoupling, LinearCouplingSpec, LinkCoupling
 from oscillo.couplings.mean_field import MeanFieldCoupling, MeanFieldCouplingSpec
 from oscillo.couplings.multi_head import PositionBlocks
 from oscillo.couplings.ring import RingCoupling, RingCouplingSpec
@@ -18,7 +18,7 @@ from oscillo.couplings.triadic import TriadicCoupling, TriadicCouplingSpec
 __all__ = [
     "Attention", "AttentionCouplingSpec", "Convolution", "ConvolutionCouplingSpec", "Coupling", "CouplingSpec",
     "DelaySpec", "DenseCoupling", "DenseCouplingSpec", "EnergyAttention", "EnergyAttentionCouplingSpec",
-    "GraphCoupling", "GraphCouplingSpec", "LinearCoupling", "LinearCouplingSpec", "MeanFieldCoupling",
+    "GraphCoupling", "GraphCouplingSpec", "LinearCoupling", "LinearCouplingSpec", "LinkCoupling", "MeanFieldCoupling",
     "MeanFieldCouplingSpec", "Past", "PositionBlocks", "RingCoupling", "RingCouplingSpec", "SelfCoupling",
     "SelfCouplingSpec", "SumCoupling", "SumCouplingSpec", "TriadicCoupling", "TriadicCouplingSpec",
 ]  # fmt: skip

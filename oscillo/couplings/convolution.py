@@ -119,12 +119,17 @@ class ProfileConvolution(Coupling):
             bell = torch.exp(-square / (2 * gaussian.width**2))
             window = window + gaussian.weight * bell / bell.sum()
         m = torch.eye(shape.components) if spec.matrix is None else torch.tensor(spec.matrix)
-        self.halved = spec.symmetric
-        self.symmetric = spec.symmetric or (not spec.learn and torch.equal(m, m.t()))
+        self.halved, self.learns = spec.symmetric, spec.learn
         self.window = nn.Parameter(window.to(torch.get_default_dtype()), requires_grad=spec.learn)
         self.matrix = nn.Parameter(m.to(torch.get_default_dtype()), requires_grad=spec.learn)
         zeros = torch.zeros(shape.components, shape.oscillators) if spec.bias else None
         self.bias = None if zeros is None else nn.Parameter(zeros, requires_grad=spec.learn)
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether J_ij = J_ji^T, with the numbers as they are now, and stays so where they are trained."""
+        w, m = self.window, self.matrix
+        return self.halved or (not self.learns and torch.equal(m, m.mT) and torch.equal(w, w.flip(0, 1)))
 
     def constant(self) -> Tensor | None:
         """The bias, [component, oscillator]."""

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
-from torch import Tensor, nn
+from torch import Tensor
 
-from oscillo.couplings.delays import DelaySpec, Past, Places
-from oscillo.couplings.linear import LinearCoupling, LinearCouplingSpec
-from oscillo.distributions import DistributionSpec
+from oscillo.couplings.delays import DelaySpec
+from oscillo.couplings.linear import LinearCouplingSpec, LinkCoupling
+from oscillo.distributions import WEIGHTS, DistributionSpec
 from oscillo.layout import StateShape
 from oscillo.spec import Component, register
 from oscillo.values import read_array
@@ -88,7 +88,7 @@ class DenseCouplingSpec(LinearCouplingSpec):
         lengths = _read_matrix(self.lengths, oscillators)
         if lengths is not None and bool((lengths < 0).any()):
             raise ValueError(f"{self.lengths} has a negative length")
-        return self.delay.of(None if lengths is None else lengths.numpy())
+        return self.delay.of(None if lengths is None else lengths.numpy(), "and `lengths` is left out: name their file")
 
     def build(self, shape: StateShape) -> DenseCoupling:
         """The product with the matrix."""
@@ -110,7 +110,7 @@ class DenseCouplingSpec(LinearCouplingSpec):
     def _drawn(self, n: int) -> Tensor:
         seed = int(torch.randint(2**62, ())) if self.seed is None else self.seed
         if self.distribution is not None:
-            return self.distribution.random((n, n), seed)
+            return self.distribution.random((n, n), seed, purpose=WEIGHTS)
         generator = torch.Generator().manual_seed(seed)
         return (2 * torch.rand(n, n, generator=generator, dtype=torch.float64) - 1) / n**0.5
 
@@ -134,47 +134,37 @@ def _read_matrix(source: str | None, oscillators: int) -> Tensor | None:
     return torch.from_numpy(np.array(matrix, dtype=np.float64))
 
 
-class DenseCoupling(LinearCoupling):
+class DenseCoupling(LinkCoupling):
     r"""y_i = K \sum_j W_ij M x_j.
 
     With `symmetric`, or a diagonal that stays empty, trained weights are used as (W + W^T) / 2 and without diagonal.
     """
 
-    delays: Tensor
-
     def __init__(self, spec: DenseCouplingSpec, shape: StateShape, weights: Tensor) -> None:
-        super().__init__(spec, shape)
-        delays = spec.delays(shape.oscillators)
-        self.register_buffer("delays", None if delays is None else torch.as_tensor(delays, dtype=torch.float64))
-        self.compilable = delays is None  # where what was stands in memory is told by numbers
-        self._places: Places = {}
-        self.weights = nn.Parameter(weights, requires_grad=spec.learn)
+        super().__init__(spec, shape, weights, spec.delays(shape.oscillators), learn=spec.learn)
         self.made_symmetric, self.empties = spec.learn and spec.symmetric, spec.learn and not spec.self_coupling
-        free = (spec.learn and not spec.symmetric) or delays is not None
-        self.declare_symmetry(
-            weights=not free and torch.equal(weights, weights.T), opposite=not free and torch.equal(weights, -weights.T)
-        )
 
     @property
-    def delay_range(self) -> tuple[float, float] | None:
-        """Shortest and longest delay of links whose weight is not zero."""
-        if self.delays is None:
-            return None
-        there = self.delays.expand_as(self.weights)[self.weights != 0]
-        return (float(there.min()), float(there.max())) if len(there) else None
+    def sources(self) -> Tensor:
+        """Oscillator that each link feels, [oscillator that is felt]."""
+        return torch.arange(self.weights.shape[-1], device=self.weights.device)
 
-    def delayed(self, neighbours: Tensor, stimulus: Tensor | None, past: Past) -> Tensor:
-        """Field of each oscillator, from what the others were."""
-        if self.delays.ndim == 0:
-            return self._finish(self.gather(past.at(float(self.delays))), neighbours)
-        weights, n = self.product_weights(), neighbours.shape[-1]
-        sources = torch.arange(n, device=weights.device).expand(n, n).flatten()
-        felt = past.along(sources, self.delays.flatten(), self._places).unflatten(-1, (n, n))
-        return self._finish((felt * weights.unsqueeze(-3 if weights.ndim > 2 else 0)).sum(-1), neighbours)
+    def mirrored(self, sign: int) -> bool:
+        """Whether W is the same both ways, and is kept so where it is trained; not where links take time."""
+        fixed = (self.made_symmetric or not self.learns) and self.delays is None
+        weights = self.product_weights()
+        return fixed and torch.equal(weights, sign * weights.mT)
+
+    def carrying(self) -> Tensor:
+        """Which links carry something, or will once they are trained; not those of a diagonal that stays empty."""
+        return self._formed(super().carrying().to(self.weights.dtype)) != 0
 
     def product_weights(self) -> Tensor:
         """W as it acts, [oscillator, oscillator that is felt]."""
-        weights = self.weights
+        return self._formed(self.weights)
+
+    def _formed(self, weights: Tensor) -> Tensor:
+        """Trained weights in the form that they are kept in."""
         if self.made_symmetric:
             weights = (weights + weights.mT) / 2
         return weights - torch.diag_embed(weights.diagonal(dim1=-2, dim2=-1)) if self.empties else weights
@@ -183,6 +173,10 @@ class DenseCoupling(LinearCoupling):
         """W x, [sample, component, oscillator]."""
         weights = self.product_weights()
         return F.linear(neighbours, weights) if weights.ndim == 2 else neighbours @ weights.mT
+
+    def collect(self, carried: Tensor) -> Tensor:
+        """W x where links bring x, [sample, component, oscillator]."""
+        return (carried * self.product_weights().unsqueeze(-3)).sum(-1)
 
     def reach(self) -> Tensor:
         """Row sums of W."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor, nn
+from torch import Tensor
 
-from oscillo.couplings.delays import DelaySpec, Past, Places
-from oscillo.couplings.linear import LinearCoupling, LinearCouplingSpec
+from oscillo.couplings.delays import DelaySpec
+from oscillo.couplings.kept import Kept
+from oscillo.couplings.linear import LinearCouplingSpec, LinkCoupling
 from oscillo.couplings.sparse_product import load, sparse_product, targets
 from oscillo.graphs import GraphSource, Links
 from oscillo.layout import StateShape
@@ -37,21 +39,26 @@ class GraphCouplingSpec(LinearCouplingSpec, GraphSource):
         found = super().problems(shape) + self.problems_of_graph(shape.oscillators)
         if not found and self.delay is not None:
             try:
-                self.delay.of(self.read(shape.oscillators).lengths)
+                self.delays(self.read(shape.oscillators))
             except ValueError as error:
                 found.append(str(error))
         return found
+
+    def delays(self, links: Links) -> np.ndarray | float | None:
+        """Delay of every link, [link] or one number; None for no delays.
+
+        Raises:
+            ValueError: when lengths are missing.
+        """
+        return None if self.delay is None else self.delay.of(links.lengths, "and the graph gives none")
 
     def build(self, shape: StateShape) -> GraphCoupling:
         """The sparse coupling."""
         return GraphCoupling(self, shape, self.read(shape.oscillators))
 
 
-class GraphCoupling(LinearCoupling):
-    r"""y_i = K \sum_j W_ij M x_j over the links; the cost is linear in their number.
-
-    With delays x_j is taken some time ago, and in diffusive form x_i now.
-    """
+class GraphCoupling(LinkCoupling):
+    r"""y_i = K \sum_j W_ij M x_j over the links; the cost is linear in their number."""
 
     node_major = True
     stackable = frozenset({"strength", "matrix", "offset"})
@@ -60,16 +67,14 @@ class GraphCoupling(LinearCoupling):
     rows_back: Tensor
     columns_back: Tensor
     back: Tensor
-    delays: Tensor
 
     def __init__(self, spec: GraphCouplingSpec, shape: StateShape, links: Links) -> None:
-        super().__init__(spec, shape)
+        weights = torch.tensor(links.weights, dtype=torch.get_default_dtype())
+        super().__init__(spec, shape, weights, spec.delays(links), learn=spec.learn)
         load()
         n = shape.oscillators
         sources, targets = torch.tensor(links.sources), torch.tensor(links.targets)
-        weights = torch.tensor(links.weights, dtype=torch.get_default_dtype())
         back = torch.argsort(sources * n + targets, stable=True)
-        self.weights = nn.Parameter(weights, requires_grad=spec.learn)
         # Row pointers and columns of W and of its transpose; `back` takes W's values to the transpose's order. The
         # products run on 32-bit numbers, which are read in half the time.
         self.register_buffer("rows", _row_pointers(targets, n))
@@ -77,42 +82,43 @@ class GraphCoupling(LinearCoupling):
         self.register_buffer("rows_back", _row_pointers(sources[back], n))
         self.register_buffer("columns_back", targets[back].int())
         self.register_buffer("back", back)
-        delays = None if spec.delay is None else spec.delay.of(links.lengths)
-        self.register_buffer("delays", None if delays is None else torch.as_tensor(delays, dtype=torch.float64))
-        self.compilable = delays is None  # where what was stands in memory is told by numbers
-        self._places: Places = {}
-        same = torch.equal(self.rows, self.rows_back) and torch.equal(self.columns, self.columns_back)
-        fixed = not spec.learn and same and delays is None
-        self.declare_symmetry(
-            weights=fixed and torch.allclose(weights, weights[back]),
-            opposite=fixed and torch.allclose(weights, -weights[back]),
-        )
+        self._reach, self._targets = Kept(), Kept()
 
     @property
-    def delay_range(self) -> tuple[float, float] | None:
-        """Shortest and longest delay."""
-        if self.delays is None or not self.delays.numel():
-            return None
-        return float(self.delays.min()), float(self.delays.max())
+    def sources(self) -> Tensor:
+        """Oscillator that each link feels, [link]."""
+        return self.columns
+
+    def mirrored(self, sign: int) -> bool:
+        """Whether links are the same both ways; not where they are trained, or take time."""
+        same = torch.equal(self.rows, self.rows_back) and torch.equal(self.columns, self.columns_back)
+        fixed = same and not self.learns and self.delays is None
+        return fixed and torch.allclose(self.weights, sign * self.weights[self.back])
 
     def gather(self, neighbours: Tensor) -> Tensor:
         """W x, [sample, component, oscillator]."""
-        links = (self.rows, self.columns, self.rows_back, self.columns_back, self.back)
         columns = neighbours.transpose(0, 1).flatten(0, 1)
-        field = sparse_product(self.weights.to(neighbours.dtype), columns, links)
+        field = self._product(self.weights.to(neighbours.dtype), columns)
         return field.unflatten(0, (neighbours.shape[1], len(neighbours))).transpose(0, 1)
+
+    def collect(self, carried: Tensor) -> Tensor:
+        """W x where links bring x, [sample, component, oscillator]."""
+        nodes = self._targets.get((self.rows,), lambda: targets(self.rows))
+        felt = carried * self.weights.to(carried.dtype)
+        return felt.new_zeros(*felt.shape[:-1], len(self.rows) - 1).index_add(-1, nodes, felt)
 
     def reach(self) -> Tensor:
         """Row sums of W."""
-        return torch.segment_reduce(self.weights, "sum", offsets=self.rows.long(), initial=0.0)
+        if self.weights.requires_grad:
+            return self._row_sums()
+        return self._reach.get((self.weights, self.rows), self._row_sums)
 
-    def delayed(self, neighbours: Tensor, stimulus: Tensor | None, past: Past) -> Tensor:
-        """Field of each oscillator, from what the others were."""
-        if self.delays.ndim == 0:
-            return self._finish(self.gather(past.at(float(self.delays))), neighbours)
-        felt = past.along(self.columns.long(), self.delays, self._places) * self.weights.to(neighbours.dtype)
-        gathered = torch.zeros_like(neighbours).index_add(-1, targets(self.rows), felt)
-        return self._finish(gathered, neighbours)
+    def _row_sums(self) -> Tensor:
+        return self._product(self.weights, self.weights.new_ones(1, len(self.rows) - 1))[0]
+
+    def _product(self, weights: Tensor, columns: Tensor) -> Tensor:
+        links = (self.rows, self.columns, self.rows_back, self.columns_back, self.back)
+        return sparse_product(weights, columns, links)
 
 
 def _row_pointers(rows: Tensor, count: int) -> Tensor:

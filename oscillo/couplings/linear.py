@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field, FiniteFloat, model_validator
 from torch import Tensor, nn
 
 from oscillo.couplings.base import Coupling, CouplingSpec
+from oscillo.couplings.delays import Delays, Past
 from oscillo.layout import StateShape
 
 
@@ -100,17 +102,17 @@ class LinearCoupling(Coupling):
         """sum_j W_ij, what reaches each oscillator: a number or [oscillator]."""
         raise NotImplementedError
 
-    def declare_symmetry(self, *, weights: bool, opposite: bool = False) -> None:
-        """Set `symmetric`: J_ij M = (J_ji M)^T for all pairs.
+    def mirrored(self, sign: int) -> bool:
+        """Whether W_ij = sign W_ji for all pairs, and stays so."""
+        return False
 
-        Args:
-            weights: whether W_ij = W_ji.
-            opposite: whether W_ij = -W_ji.
-        """
+    @property
+    def symmetric(self) -> bool:
+        """Whether J_ij M = (J_ji M)^T for all pairs, with the numbers as they are now."""
         m = self.matrix
-        even = m is None or bool(torch.equal(m, m.T))
-        odd = m is not None and bool(torch.equal(m, -m.T))
-        self.symmetric = (weights and even) or (opposite and odd)
+        if m is None:
+            return self.mirrored(1)
+        return any(torch.equal(m, sign * m.mT) and self.mirrored(sign) for sign in (1, -1))
 
     def forward(self, neighbours: Tensor, stimulus: Tensor | None = None) -> Tensor:
         """Field of each oscillator; broadcasts against the neighbours."""
@@ -128,3 +130,48 @@ class LinearCoupling(Coupling):
     def constant(self) -> Tensor | None:
         """K times the offset."""
         return None if self.offset is None else self.strength * self.offset
+
+
+class LinkCoupling(LinearCoupling):
+    """A linear coupling whose links have a weight each, and may take time.
+
+    With delays x_j is taken some time ago, and in diffusive form x_i now.
+    """
+
+    def __init__(
+        self, spec: LinearCouplingSpec, shape: StateShape, weights: Tensor, delays: np.ndarray | float | None, *,
+        learn: bool,
+    ) -> None:  # fmt: skip
+        super().__init__(spec, shape)
+        self.weights = nn.Parameter(weights, requires_grad=learn)
+        self.learns = learn
+        self.delays = None if delays is None else Delays(delays)
+        self.compilable = delays is None  # where what was stands in memory is told by numbers
+
+    @property
+    def sources(self) -> Tensor:
+        """Oscillator that each link feels, integer; broadcasts against the links."""
+        raise NotImplementedError
+
+    def collect(self, carried: Tensor) -> Tensor:
+        """What oscillators feel when links bring [sample, component, *link]: weighed and added up."""
+        raise NotImplementedError
+
+    def carrying(self) -> Tensor:
+        """Which links carry something, or will once they are trained, bool [..., *link]."""
+        return torch.ones_like(self.weights, dtype=torch.bool) if self.learns else self.weights != 0
+
+    @property
+    def delay_range(self) -> tuple[float, float] | None:
+        """Shortest and longest delay of the links that carry something, or will once they are trained."""
+        return None if self.delays is None else self.delays.range(self.carrying())
+
+    def delayed(self, neighbours: Tensor, stimulus: Tensor | None, past: Past) -> Tensor:
+        """Field of each oscillator, from what the others were."""
+        if self.delays is None:
+            return self(neighbours, stimulus)
+        if self.delays.times.ndim == 0:
+            gathered = self.gather(past.at(float(self.delays.times)))
+        else:
+            gathered = self.collect(self.delays.along(past, self.sources))
+        return self._finish(gathered, neighbours)

@@ -32,7 +32,6 @@ class MeanFieldCoupling(LinearCoupling):
     def __init__(self, spec: MeanFieldCouplingSpec, shape: StateShape) -> None:
         super().__init__(spec, shape)
         self.axes = (*range(1, 1 + len(shape.sites)), -1)
-        self.declare_symmetry(weights=True)
 
     def gather(self, neighbours: Tensor) -> Tensor:
         """The mean vector, [sample, 1 for each site, component, 1]."""
@@ -41,3 +40,7 @@ class MeanFieldCoupling(LinearCoupling):
     def reach(self) -> float:
         """The weights 1/n add up to one."""
         return 1.0
+
+    def mirrored(self, sign: int) -> bool:
+        """Weights are the same both ways."""
+        return sign == 1

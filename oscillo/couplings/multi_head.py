@@ -25,7 +25,10 @@ class MultiHeadCouplingSpec(CouplingSpec):
         "coupling has them (geometric transform attention), started as rotations by row and column. `none`: the sites "
         "are a set.",
     )
-    base: float = Field(default=10000.0, gt=1, description="Ratio of the fastest to the slowest rotation of `gta`.")
+    base: float = Field(
+        default=10000.0, gt=1, allow_inf_nan=False,
+        description="Ratio of the fastest to the slowest rotation of `gta`.",
+    )  # fmt: skip
 
     def problems(self, shape: StateShape) -> list[str]:
         """Heads divide the channels, and position blocks need a grid and an even number of channels per head."""

@@ -85,7 +85,6 @@ class RingCoupling(LinearCoupling):
         # The weights are symmetric, so their spectrum is real.
         spectrum = torch.fft.rfft(spec.weights(shape.oscillators)).real
         self.spectrum = nn.Parameter(spectrum.to(torch.get_default_dtype()), requires_grad=False)
-        self.declare_symmetry(weights=True)
 
     def gather(self, neighbours: Tensor) -> Tensor:
         """The weighted mean around each oscillator, [sample, component, oscillator]."""
@@ -94,3 +93,7 @@ class RingCoupling(LinearCoupling):
     def reach(self) -> float:
         """The weights add up to one."""
         return 1.0
+
+    def mirrored(self, sign: int) -> bool:
+        """Weights are the same both ways."""
+        return sign == 1

@@ -25,10 +25,6 @@ class SelfCouplingSpec(LinearCouplingSpec):
 class SelfCoupling(LinearCoupling):
     """y_i = K M x_i."""
 
-    def __init__(self, spec: SelfCouplingSpec, shape: StateShape) -> None:
-        super().__init__(spec, shape)
-        self.declare_symmetry(weights=True)
-
     def gather(self, neighbours: Tensor) -> Tensor:
         """The oscillator's own vector."""
         return neighbours
@@ -36,3 +32,7 @@ class SelfCoupling(LinearCoupling):
     def reach(self) -> float:
         """One."""
         return 1.0
+
+    def mirrored(self, sign: int) -> bool:
+        """Weights are the same both ways."""
+        return sign == 1

@@ -36,9 +36,13 @@ class SumCoupling(Coupling):
     def __init__(self, terms: list[Coupling]) -> None:
         super().__init__()
         self.terms: Sequence[Coupling] = nn.ModuleList(terms)  # pyright: ignore[reportAttributeAccessIssue]
-        self.symmetric = all(term.symmetric for term in terms)
         self.compilable = all(term.compilable for term in terms)
         self.node_major = any(term.node_major for term in terms)
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether all terms are."""
+        return all(term.symmetric for term in self.terms)
 
     def constant(self) -> Tensor | None:
         """The sum of the constants."""

@@ -14,6 +14,9 @@ from oscillo.graphs import GraphSource, read_simplices, triangles
 from oscillo.layout import StateShape
 from oscillo.spec import register
 
+_OF_FILES = ("directed", "weighted", "signed")
+"""Fields without which some files cannot be read, and which say nothing about triangles."""
+
 
 @register
 class TriadicCouplingSpec(CouplingSpec, GraphSource):
@@ -49,6 +52,11 @@ class TriadicCouplingSpec(CouplingSpec, GraphSource):
                 raise ValueError(f"{where}: give one of them; `{given[0]}` belongs to a graph")
         if self.normalization != "none":
             raise ValueError("the links of the graph have no weights here to be normalised: take `per_oscillator`")
+        if self.generator is not None:
+            idle = [f"`{key}`" for key in _OF_FILES if getattr(self, key) != GraphSource.model_fields[key].default]
+            if idle:
+                words = "the triangles of a generated graph have neither directions nor weights"
+                raise ValueError(f"{words}: leave out {' and '.join(idle)}")
         return self
 
     def problems(self, shape: StateShape) -> list[str]:

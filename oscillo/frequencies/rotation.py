@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from oscillo.distributions import DistributionSpec, NormalSpec
+from oscillo.distributions import FREQUENCIES, DistributionSpec, NormalSpec
 from oscillo.frequencies.base import Frequency, FrequencySpec, Turn
 from oscillo.layout import StateShape
 from oscillo.spec import Component, register
@@ -94,7 +94,7 @@ class DrawnFrequencySpec(_RotationSpec):
             omega = self.distribution.spaced(prod(axes)).reshape(axes)
         else:
             seed = int(torch.randint(2**62, ())) if self.seed is None else self.seed
-            omega = self.distribution.random(axes, seed)
+            omega = self.distribution.random(axes, seed, purpose=FREQUENCIES)
         return Rotation(omega.to(torch.get_default_dtype()), shear=self.shear, learn=self.learn)
 
 
@@ -106,15 +106,18 @@ class Rotation(Frequency):
     """
 
     stackable = frozenset({"omega", "shear"})
+    shear: Tensor
 
     def __init__(self, omega: Tensor, *, shear: float = 0.0, learn: bool) -> None:
         super().__init__()
         self.omega = nn.Parameter(omega, requires_grad=learn)
-        self.shear = nn.Parameter(torch.tensor(shear), requires_grad=False) if shear else None
+        # A zero is kept as well, because members of an ensemble may have other numbers, and costs nothing.
+        self.register_buffer("shear", torch.tensor(shear), persistent=shear != 0)
+        self._shears = shear != 0
 
     def forward(self, x: Tensor, turn: Turn) -> Tensor:
         """Velocity that broadcasts against x."""
         omega = self.omega
-        if self.shear is not None:
+        if self._shears or self.shear.ndim:  # it has axes where members differ
             omega = omega - self.shear * x.square().sum(dim=-2, keepdim=True)
         return turn(x, omega)

@@ -14,6 +14,10 @@ import numpy as np
 
 from oscillo.graphs.edges import Edges
 
+_FEW = 8
+"""The `n` by which a generator shows what that is; `random_internet_as_graph` has a core of up to seven nodes and more
+around it."""
+
 
 @cache
 def generators() -> list[str]:
@@ -38,23 +42,26 @@ def generate(name: str, parameters: dict[str, Any], nodes: int, *, directed: boo
 
     Args:
         name: a generator of networkx.
-        parameters: its arguments; an `n` that is not there is the number of nodes.
+        parameters: its arguments; an `n` that is not there is the number of nodes, where it means that.
         nodes: number of oscillators.
         directed: whether a generator that can make directed graphs is asked for one.
 
     Raises:
-        ValueError: when the generator is random and has no seed, fails, or gives something else than a graph.
+        ValueError: when the generator is random and has no seed, takes an `n` that is something else than the number
+            of nodes, fails, or gives something else than a graph.
     """
     function = getattr(nx, name)
     known, arguments = inspect.signature(function).parameters, dict(parameters)
     if "seed" in known and arguments.get("seed") is None:
         raise ValueError(f"`{name}` is random: give it a `seed` among its parameters")
-    if "n" in known:
-        arguments.setdefault("n", nodes)
     if directed and "directed" in known:
         arguments.setdefault("directed", True)
     elif directed and "create_using" in known:
         arguments.setdefault("create_using", nx.DiGraph)
+    if "n" in known and "n" not in arguments:
+        if not _n_counts_nodes(name):
+            raise ValueError(f"the `n` of `{name}` is not its number of nodes: give `n` among the parameters")
+        arguments["n"] = nodes
     try:
         graph = function(**arguments)
     except Exception as error:  # what a generator raises for arguments that it cannot take is its own
@@ -63,6 +70,25 @@ def generate(name: str, parameters: dict[str, Any], nodes: int, *, directed: boo
     if not isinstance(graph, nx.Graph):
         raise ValueError(f"`{name}` gives no graph, but {type(graph).__name__}")
     return _edges_of(graph, f"`{name}`")
+
+
+@cache
+def _n_counts_nodes(name: str) -> bool:
+    """Whether the `n` of a generator is the number of nodes, as far as a small graph tells.
+
+    A hypercube has 2^n nodes: one of n = 64 oscillators would never be done.
+    """
+    function = getattr(nx, name)
+    known = inspect.signature(function).parameters.values()
+    needed = [one.name for one in known if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
+    seed = [one.name for one in known if one.name == "seed"]
+    # Twos for the others: a user's own arguments may ask so much of few nodes that a generator would search for ever.
+    arguments = dict.fromkeys([*needed, *seed], 2) | {"n": _FEW}
+    try:
+        graph = function(**arguments)
+    except Exception:  # what it needs is no number, or another one
+        return True
+    return not isinstance(graph, nx.Graph) or len(graph) == _FEW
 
 
 def read_graphml(path: Path) -> Edges:

@@ -74,12 +74,24 @@ def _problems_of_directions(edges: Edges, nodes: int, *, weighted: bool) -> list
         return [
             words for what, values in checked if values is not None for words in _asymmetry(edges, nodes, what, values)
         ]
-    if edges.form == "list" and weighted and _told_twice(edges, nodes):
-        return [
-            f"{edges.origin} holds every edge in both directions, so that each would count twice: set `directed: true` "
-            "(or write edges that are meant to be double once, with the sum of their weights)"
-        ]
-    return []
+    return _problems_of_doubles(edges, nodes) if edges.form == "list" and weighted else []
+
+
+def _problems_of_doubles(edges: Edges, nodes: int) -> list[str]:
+    """Edges of a list that stand there in both directions, as in a list of directed ones."""
+    twice, once = (
+        _told_twice(edges, nodes),
+        "write edges that are meant to be double once, with the sum of their weights",
+    )
+    if not twice.any():
+        return []
+    if (twice | (edges.sources == edges.targets)).all():
+        words = "holds every edge in both directions, so that each would count twice: set `directed: true`"
+        return [f"{edges.origin} {words} (or {once})"]
+    back = twice & (edges.sources > edges.targets)
+    i, j = int(edges.sources[np.argmax(back)]), int(edges.targets[np.argmax(back)])
+    words = f"{i} {j} stands in the list as {j} {i} too, with the same weight, so that the edge would count twice"
+    return [f"{_tell(edges, back, words)}: keep one of the two, or set `directed: true` ({once})"]
 
 
 def _asymmetry(edges: Edges, nodes: int, what: str, values: np.ndarray) -> list[str]:
@@ -95,14 +107,16 @@ def _asymmetry(edges: Edges, nodes: int, what: str, values: np.ndarray) -> list[
     return [f"{edges.origin}: {what} [{i}, {j}] is {there:g} and [{j}, {i}] is {back:g}: set `directed: true`"]
 
 
-def _told_twice(edges: Edges, nodes: int) -> bool:
-    """Whether every edge of a list between two nodes has its reverse, with the same weight."""
+def _told_twice(edges: Edges, nodes: int) -> np.ndarray:
+    """Which rows of a list are of an edge between two nodes whose weight is the same in both directions; bool [m]."""
     up, down = edges.sources < edges.targets, edges.sources > edges.targets
-    if up.sum() != down.sum() or not up.any():
-        return False
     there = Links(edges.sources[up], edges.targets[up], edges.weights[up], None).added_up(nodes)
     back = Links(edges.targets[down], edges.sources[down], edges.weights[down], None).added_up(nodes)
-    return all(np.array_equal(a, b) for a, b in zip(there[:3], back[:3], strict=True))
+    ways = (links.sources * nodes + links.targets for links in (there, back))
+    both, first, second = np.intersect1d(*ways, assume_unique=True, return_indices=True)
+    doubled = both[there.weights[first] == back.weights[second]]
+    ends = np.minimum(edges.sources, edges.targets), np.maximum(edges.sources, edges.targets)
+    return np.isin(ends[0] * nodes + ends[1], doubled) & (up | down)
 
 
 def _problems_of_pieces(edges: Edges, nodes: int) -> list[str]:

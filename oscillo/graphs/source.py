@@ -31,7 +31,8 @@ class GraphSource(Spec):
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict,
-        description="The generator's arguments by name; `n` defaults to the oscillators, a random one needs `seed`.",
+        description="The generator's arguments by name; an `n` that counts nodes defaults to the oscillators, and "
+        "a random one needs `seed`.",
     )
     file: str | None = Field(
         default=None,

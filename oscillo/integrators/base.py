@@ -85,7 +85,7 @@ class Integrator(nn.Module):
 
     def __init__(self, spec: IntegratorSpec) -> None:
         super().__init__()
-        self.steps = spec.steps
+        self.steps, self.flows = spec.steps, spec.flows
         self.step_size = nn.Parameter(torch.tensor(spec.step_size), requires_grad=spec.learn_step_size)
 
     def begin(self, state: State) -> State:

@@ -53,8 +53,8 @@ class Dopri5Spec(IntegratorSpec):
 
     kind: Literal["dopri5"] = "dopri5"
     takes_delays: ClassVar[bool] = False
-    rtol: float = Field(default=1e-5, gt=0, description="Relative tolerance of one inner step.")
-    atol: float = Field(default=1e-6, gt=0, description="Absolute tolerance of one inner step.")
+    rtol: float = Field(default=1e-5, gt=0, allow_inf_nan=False, description="Relative tolerance of one inner step.")
+    atol: float = Field(default=1e-6, gt=0, allow_inf_nan=False, description="Absolute tolerance of one inner step.")
     max_step: float | None = Field(default=None, gt=0, description="Longest inner step, in units of time.")
 
     def build(self) -> Dopri5:

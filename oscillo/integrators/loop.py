@@ -44,9 +44,13 @@ class Stepping(Protocol):
 
     def __call__(
         self, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor, noise: State | None = None,
-        measure: bool = False,
+        measure: bool = False, *, spent: bool = False,
     ) -> tuple[State, Measures]:  # fmt: skip
-        """State after one step, and the measures of the state it started from."""
+        """State after one step, and the measures of the state it started from.
+
+        A state that is `spent` is needed by nobody any more, no gradient either: its memory may become that of the
+        next one.
+        """
         ...
 
     def measure(self, state: State, stimulus: Tensor | None, t: Tensor) -> Measures:
@@ -90,7 +94,10 @@ def observed_steps(
     layer: Stepping, state: State, stimulus: Tensor | None, dt: Tensor, steps: range, observe: Observer,
     noise: Noise | None = None,
 ) -> State:  # fmt: skip
-    """Take some steps in a row and tell every state they start from, with its measures; the last state is returned."""
+    """Take some steps in a row and tell every state they start from, with its measures; the last state is returned.
+
+    An observer may keep any state, so none is spent.
+    """
     for k in steps:
         following, measures = layer(state, stimulus, time_of(k, dt), dt, noise and noise(k), measure=True)
         observe(k, state, measures)
@@ -99,11 +106,28 @@ def observed_steps(
 
 
 def plain_steps(
-    layer: Stepping, state: State, stimulus: Tensor | None, dt: Tensor, steps: range, noise: Noise | None = None
-) -> State:
-    """Take some steps in a row and return the last state."""
+    layer: Stepping, state: State, stimulus: Tensor | None, dt: Tensor, steps: range, noise: Noise | None = None,
+    *, spent: bool = False,
+) -> State:  # fmt: skip
+    """Take some steps in a row and return the last state.
+
+    Where no gradient needs the states between, each may be written over: the past that delays need is copied once,
+    and not at every step.
+
+    Args:
+        layer: what steps.
+        state: to start from.
+        stimulus: what comes from outside.
+        dt: step size.
+        steps: numbers of the steps.
+        noise: what disturbs the states.
+        spent: whether nobody needs the first state any more, either, so that not even that one is copied.
+    """
+    passing = not torch.is_grad_enabled()
+    if passing and not spent:
+        state = {name: value.clone() for name, value in state.items()}
     for k in steps:
-        state, _ = layer(state, stimulus, time_of(k, dt), dt, noise and noise(k))
+        state, _ = layer(state, stimulus, time_of(k, dt), dt, noise and noise(k), spent=passing)
     return state
 
 

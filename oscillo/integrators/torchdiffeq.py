@@ -16,9 +16,15 @@ from oscillo.oscillators import Evaluation, Oscillators
 from oscillo.spec import register
 
 ADAPTIVE = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
+ADAMS = ("explicit_adams", "implicit_adams", "fixed_adams")
+TOLERANT = (*ADAPTIVE, "implicit_adams", "fixed_adams")
+"""Methods that have a use for tolerances."""
 
 _ADAMS_ORDER = 5
 """Terms that Adams methods go up to: order 4 of the explicit one, 5 of the implicit ones."""
+
+_ADAMS_LEAD = 2
+"""Inner steps of `rk4` that Adams methods begin with, to have slopes to go on from."""
 
 Method = Literal[
     "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun", "euler", "midpoint", "heun2", "heun3", "rk4",
@@ -38,10 +44,15 @@ class TorchdiffeqSpec(IntegratorSpec):
     takes_delays: ClassVar[bool] = False
     method: Method = Field(
         default="dopri5",
-        description="Adaptive methods choose their own steps within each step of the spec; fixed ones take it whole.",
+        description="Adaptive methods choose their own steps within each step of the spec; fixed ones take `substeps`. "
+        "Adams methods start anew at each step of the spec, with two inner steps of `rk4`.",
     )
-    rtol: float = Field(default=1e-5, gt=0, description="Relative tolerance of adaptive and implicit methods.")
-    atol: float = Field(default=1e-6, gt=0, description="Absolute tolerance of adaptive and implicit methods.")
+    rtol: float = Field(
+        default=1e-5, gt=0, allow_inf_nan=False, description="Relative tolerance of adaptive and implicit methods."
+    )
+    atol: float = Field(
+        default=1e-6, gt=0, allow_inf_nan=False, description="Absolute tolerance of adaptive and implicit methods."
+    )
     substeps: int = Field(default=1, ge=1, description="Inner steps of a fixed method in each step of the spec.")
     adjoint: bool = Field(
         default=False,
@@ -54,6 +65,14 @@ class TorchdiffeqSpec(IntegratorSpec):
         found = super().problems(oscillators)
         if self.substeps > 1 and self.method in ADAPTIVE:
             found.append(f"`{self.method}` chooses its own inner steps; leave out `substeps`")
+        tolerances = [name for name in ("rtol", "atol") if getattr(self, name) != type(self).model_fields[name].default]
+        if tolerances and self.method not in TOLERANT:
+            found.append(f"`{self.method}` measures no error; leave out `{'` and `'.join(tolerances)}`")
+        if self.method in ADAMS and self.substeps <= _ADAMS_LEAD:
+            found.append(
+                f"`{self.method}` starts anew at each step of the spec, and its first {_ADAMS_LEAD} inner steps are "
+                f"those of `rk4`; take {_ADAMS_LEAD + 1} `substeps` or more in longer steps, or `rk4`"
+            )
         return found
 
     def build(self) -> Torchdiffeq:
@@ -75,7 +94,7 @@ class Torchdiffeq(Integrator):
         super().__init__(spec)
         self.method, self.rtol, self.atol, self.adjoint = spec.method, spec.rtol, spec.atol, spec.adjoint
         self.options: dict[str, Any] = {} if spec.method in ADAPTIVE else {"step_size": 1.0 / spec.substeps}
-        if spec.method.endswith("adams"):
+        if spec.method in ADAMS:
             # Left alone, torchdiffeq goes up to order 12, and the explicit method then blows up on next to everything.
             self.options["max_order"] = _ADAMS_ORDER
 

@@ -28,7 +28,7 @@ class MeanFrequency(Accumulator):
     """Mean angular frequency of planar vectors, from how far they turn between two updates.
 
     For states that keep no winding number. Right as long as no oscillator turns by pi or more from one update to the
-    next.
+    next; the vectors do not tell whether one has.
     """
 
     def __init__(self, interval: float) -> None:

@@ -77,7 +77,7 @@ class BlockLayer(Layer):
 
     def forward(
         self, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor, noise: State | None = None,
-        measure: bool = False,
+        measure: bool = False, *, spent: bool = False,
     ) -> tuple[State, Measures]:  # fmt: skip
         """One application of the block; a block has no energy, so there is nothing to measure."""
         assert stimulus is not None

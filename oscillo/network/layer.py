@@ -44,9 +44,10 @@ class LayerSpec(ComponentSpec):
 class Layer(nn.Module):
     """A recurrent or feed-forward module that obeys the stepping contract.
 
-    Calling it takes one step: `layer(state, stimulus, t, dt, noise, measure) -> (state, measures)`. The state is a
-    named set of tensors; t and dt are scalars or [sample, 1, ...]; noise comes in as tensors. `layer.compile()`
-    compiles the step, and nothing but the step.
+    Calling it takes one step: `layer(state, stimulus, t, dt, noise, measure, spent) -> (state, measures)`. The state
+    is a named set of tensors; t and dt are scalars or [sample, 1, ...]; noise comes in as tensors; the memory of a
+    state that is `spent` may become that of the next one. `layer.compile()` compiles the step, and nothing but the
+    step.
     """
 
     starts_from_features = False
@@ -94,7 +95,7 @@ class Layer(nn.Module):
 
     def forward(
         self, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor, noise: State | None = None,
-        measure: bool = False,
+        measure: bool = False, *, spent: bool = False,
     ) -> tuple[State, Measures]:  # fmt: skip
         """State after one step, and what is measured at the state it started from (empty unless `measure`)."""
         raise NotImplementedError

@@ -60,18 +60,12 @@ class NetworkSpec(Spec):
         for number, layer in enumerate(self.layers):
             place = ("layers", number)
             found += [((*place, *where), text) for where, text in layer.problems(sites)]
-            shape, seen = layer.shape(sites), layer.seen(sites)
+            seen = layer.seen(sites)
             if channels is not None and channels != seen.channels:
                 found.append((place, f"the layer has {seen.channels} channels, and {channels} arrive from before it"))
             before = self.layers[number - 1] if number else None
             if before is not None and isinstance(layer, OscillatorLayerSpec) and layer.initial == "previous":
-                carried = before.shape(sites).channels
-                if carried != shape.channels:
-                    found.append((
-                        (*place, "initial"),
-                        f"the layer before ends with {carried} channels, and this one has {shape.channels}; "
-                        "take `initial: drawn`",
-                    ))  # fmt: skip
+                found += [((*place, "initial"), text) for text in _carrying_problems(before, layer, sites)]
             channels = layer.channels_out(sites, self._following(number, sites))
         return found
 
@@ -88,6 +82,19 @@ class NetworkSpec(Spec):
     def _following(self, number: int, sites: tuple[int, ...]) -> int | None:
         after = self.layers[number + 1 :]
         return after[0].seen(sites).channels if after else None
+
+
+def _carrying_problems(before: LayerSpec, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
+    """Reasons why a layer cannot start from the last state of the one before; empty when it can."""
+    carried, own = before.shape(sites).channels, layer.shape(sites).channels
+    if carried != own:
+        return [f"the layer before ends with {carried} channels, and this one has {own}; take `initial: drawn`"]
+    if isinstance(before, OscillatorLayerSpec) and before.manifold != layer.manifold:
+        there, here = (
+            ", ".join(f"{key}: {value}" for key, value in one.manifold.model_dump().items()) for one in (before, layer)
+        )
+        return [f"the layer before ends on another manifold ({there}, and here {here}); take `initial: drawn`"]
+    return []
 
 
 class NetworkOutput(NamedTuple):

@@ -128,8 +128,15 @@ class OscillatorLayerSpec(LayerSpec):
             part: InertiaSpec | NoiseSpec | None = getattr(self, name)
             found += [((name, *place), text) for place, text in part.problems(shape.oscillators)] if part else []
         found += self._pairs(seen)
-        if not found:
-            found += [(("integrator",), text) for text in self.integrator.problems(self._oscillators(sites))]
+        return found or self._problems_of_built(self._oscillators(sites))
+
+    def _problems_of_built(self, oscillators: Oscillators) -> list[Problem]:
+        """What only the modules can tell, and not their declarations."""
+        velocities = oscillators.velocity_coupling
+        found: list[Problem] = [(("integrator",), text) for text in self.integrator.problems(oscillators)]
+        if velocities is not None and velocities.delay_range is not None:
+            words = "velocities are felt at once; leave out `delay`, or give it to `coupling`"
+            found.append((("velocity_coupling",), words))
         return found
 
     def _pairs(self, seen: StateShape) -> list[Problem]:
@@ -149,8 +156,6 @@ class OscillatorLayerSpec(LayerSpec):
                 found.append((place, words))
             if self.manifold.seen != self.manifold.components:
                 found.append((place, f"velocities on {where} are no vectors that add up to a field; take `sphere`"))
-            if getattr(self.velocity_coupling, "delay", None) is not None:
-                found.append((place, "velocities are felt at once; leave out `delay`, or give it to `coupling`"))
             found += [(place, text) for text in self.velocity_coupling.problems(seen)]
         if isinstance(self.stimulus, DrivenStimulusSpec) and self.stimulus.acts_on == "velocity":
             place = ("stimulus", "acts_on")
@@ -255,7 +260,7 @@ class OscillatorLayer(Layer):
 
     def forward(
         self, state: State, stimulus: Tensor | None, t: Tensor, dt: Tensor, noise: State | None = None,
-        measure: bool = False,
+        measure: bool = False, *, spent: bool = False,
     ) -> tuple[State, Measures]:  # fmt: skip
         """One step of the integrator."""
         oscillators, noise = self.oscillators, noise or {}
@@ -263,7 +268,7 @@ class OscillatorLayer(Layer):
             raise ValueError("the layer's equation is stochastic: a step takes `noise` with normal numbers `normals`")
         start = oscillators.evaluate(state, stimulus, t) if measure or self.integrator.evaluates_at_start else None
         if start is not None:
-            state = oscillators.remembered(state, start)
+            state = oscillators.remembered(state, start, dt, spent=spent)
         after = self.integrator(oscillators, state, stimulus, t, dt, start, noise.get("normals"))
         if "x" in noise:
             after = self.integrator.restarted(oscillators.settled(after | {"x": after["x"] + noise["x"]}))

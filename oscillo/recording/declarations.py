@@ -15,6 +15,9 @@ SMALLEST_BLOCK = 4 * 2**20
 LARGEST_BLOCK = 16 * 2**20
 """Bytes. Above this, reading one sample or one step fetches too much besides."""
 
+GROWING_BLOCK = 64 * 2**20
+"""Bytes that all chunks at the end of a growing array may hold together."""
+
 ARRAY_OVERHEAD, AXIS_OVERHEAD = 1_275, 60
 """Bytes of metadata for an array and for each of its axes, the copy in the commit record included (measured)."""
 
@@ -85,7 +88,8 @@ class ArrayDeclaration:
     @property
     def chunks(self) -> tuple[int, ...]:
         """Lengths of one chunk along each axis, as `plan_chunks` chooses them."""
-        return plan_chunks(self.shape, np.dtype(self.dtype).itemsize)
+        growing = None if self.append_dim is None else self.dims.index(self.append_dim)
+        return plan_chunks(self.shape, np.dtype(self.dtype).itemsize, growing)
 
     @property
     def nbytes(self) -> int:
@@ -115,20 +119,26 @@ def coordinate(dim: str, length: int, *, units: str = "1", append: bool = False)
     )
 
 
-def plan_chunks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
+def plan_chunks(shape: Sequence[int], itemsize: int, growing: int | None = None) -> tuple[int, ...]:
     """Chunks of 4 to 16 MiB that keep the inner axes whole.
 
     Axes are filled from the innermost outwards. The first that does not fit is cut into equal parts, and
-    those outside it into single entries, so that one block of memory is one piece of the file.
+    those outside it into single entries, so that one block of memory is one piece of the file. Along an axis that
+    grows chunks end where all of them together hold 64 MiB: a commit writes the chunks again that it adds to.
 
     Args:
         shape: length of each axis, at least 1.
         itemsize: bytes of one number.
+        growing: the axis that grows.
 
     Returns:
         The length of a chunk along each axis. A chunk holds at most 16 MiB, and at least 4 MiB unless the
         whole array is smaller.
     """
+    if growing is not None:
+        entry = itemsize * prod(shape) // shape[growing]
+        parts = ceil(shape[growing] / max(1, GROWING_BLOCK // entry))
+        shape = (*shape[:growing], ceil(shape[growing] / parts), *shape[growing + 1 :])
     chunks: list[int] = []
     block, whole = itemsize, True
     for length in reversed(shape):

@@ -18,7 +18,7 @@ from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.simulation.observables import Moment, Observable, Series, Summary
 
 _SHORT = 1e-6
-"""Share of a step that is taken: an integrator that chooses its own steps then takes one."""
+"""Share of a step that is taken by an integrator that chooses its own steps: it then takes one."""
 
 
 class Cost(NamedTuple):
@@ -73,12 +73,10 @@ class _Held:
         return self.layer.oscillators.evaluate(self.state, self.stimulus, 0 * self.layer.dt.double())
 
     def _step(self) -> Any:
-        layer, dt = self.layer, self.layer.dt.detach()
-        x = self.state["x"]
+        layer, x = self.layer, self.state["x"]
+        dt = layer.dt.detach() * (1 if layer.integrator.evaluations else _SHORT)
         drawn = Draws(0, torch.arange(len(x))).normal(tuple(x.shape[1:])).to(x.dtype) if layer.is_noisy else None
-        return layer(
-            self.state, self.stimulus, 0 * dt.double(), _SHORT * dt, None if drawn is None else {"normals": drawn}
-        )
+        return layer(self.state, self.stimulus, 0 * dt.double(), dt, None if drawn is None else {"normals": drawn})
 
     def _observe(self) -> Any:
         moment = Moment(self.layer, self.state, self.stimulus, 0 * self.layer.dt.double())

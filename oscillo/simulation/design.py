@@ -59,12 +59,12 @@ class Design:
     """Of the run."""
     dtype: torch.dtype
     """float32 or float64."""
+    checkpoint_seconds: float
+    """Time between commits."""
     batch: int | None = None
     """Members that are integrated at once; all when left out."""
     arriving: Tensor | None = None
     """What the stimulus is made of, [*sites, channel]; None for nothing."""
-    checkpoint_seconds: float = 20.0
-    """Time between commits."""
 
     @property
     def batch_size(self) -> int:

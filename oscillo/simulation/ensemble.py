@@ -123,12 +123,13 @@ class EnsembleSpec(Spec):
                 return dict(zip(self.vary, names, strict=True))
         return {key: f"parameter_{number}" for number, key in enumerate(self.vary)}
 
-    def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
+    def problems(self, network: NetworkSpec, sites: tuple[int, ...], *, paths_differ: bool) -> list[Problem]:
         """Parameters that are not there, cannot have the values, or cannot differ within one batch; seeds likewise.
 
         Args:
             network: without problems of its own.
             sites: the grid.
+            paths_differ: whether initial states or noise depend on the seed.
         """
         found: list[Problem] = []
         for key, values in self._grids.items():
@@ -138,17 +139,19 @@ class EnsembleSpec(Spec):
                 found.append((("vary", key), f"cannot vary within one batch: {error}; make a run for each value"))
             except ValueError as error:
                 found.append((("vary", key), str(error)))
-        return found or self._of_seeds(network, sites) or self._of_pairs(network, sites)
+        return found or self._of_seeds(network, sites, paths_differ) or self._of_pairs(network, sites)
 
-    def _of_seeds(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
-        """Drawn numbers that cannot differ within one batch."""
+    def _of_seeds(self, network: NetworkSpec, sites: tuple[int, ...], paths_differ: bool) -> list[Problem]:
+        """Drawn numbers that cannot differ within one batch, or none that differ."""
         if len(self.seed_list) == 1:
             return []
         try:
-            stacked_layer((build(network, sites, seed) for seed in (0, 1)), sites)
+            stack = _stack(build(network, sites, seed_of(0, member)) for member in self.seed_list[:2])
         except NotStackable as error:
             words = "every seed has its own numbers, and they cannot differ within one batch"
             return [(("seeds",), f"{words}: {error}; make a run for each seed")]
+        if not (stack.differs or paths_differ):
+            return [(("seeds",), "nothing here is drawn, and all seeds would give the same; leave `seeds` out")]
         return []
 
     def _of_pairs(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
@@ -199,7 +202,7 @@ def varied(network: NetworkSpec, parameters: Mapping[str, float]) -> NetworkSpec
 def _put(content: Any, path: Sequence[str], value: float, key: str) -> None:
     """Replace a number deep inside nested mappings and lists."""
     for depth, part in enumerate(path):
-        step: Any = int(part) if isinstance(content, list) and part.isdigit() else part
+        step: Any = int(part) if isinstance(content, list) and part.isascii() and part.isdigit() else part
         there = step in content if isinstance(content, dict) else isinstance(step, int) and step < len(content or ())
         if not isinstance(content, dict | list) or not there:
             raise ValueError(_absent(content, ".".join(["network", *path[:depth]]), part))
@@ -235,7 +238,8 @@ def _try(network: NetworkSpec, key: str, values: Sequence[float], sites: tuple[i
     for value, spec in zip(_few(values), chosen, strict=True):
         if objections := spec.problems(sites):
             raise ValueError(f"with {value:g}: {objections[0][1]}")
-    stacked_layer((build(spec, sites, 0) for spec in chosen), sites)
+    if not _stack(build(spec, sites, 0) for spec in chosen).differs and len(chosen) > 1:
+        raise ValueError("has no effect on a simulation with these values: all members would be the same")
 
 
 def _few(values: Sequence[float]) -> list[float]:
@@ -243,6 +247,17 @@ def _few(values: Sequence[float]) -> list[float]:
     if len(values) <= _TRIED:
         return list(values)
     return sorted({values[0], values[-1], min(values), max(values), min(values, key=abs)})
+
+
+def seed_of(seed: int, member: int) -> int:
+    """Seed of the numbers drawn for the layer of a member; of 32 bits, because PyTorch's generator takes no more.
+
+    Args:
+        seed: the run's.
+        member: the member's, below 2^32; each has another one, and 0 has the run's own.
+    """
+    # An odd multiplier permutes the numbers of 32 bits.
+    return ((seed ^ (seed >> 32)) + member * 0x9E3779B1) & 0xFFFFFFFF
 
 
 def build(network: NetworkSpec, sites: tuple[int, ...], seed: int) -> Layer:
@@ -282,7 +297,7 @@ def _layers(network: NetworkSpec, sites: tuple[int, ...], members: Iterable[Memb
     last: tuple[Mapping[str, float], Layer] | None = None
     for member in members:
         if last is None or last[0] != member.parameters:
-            layer, drawn = _built(varied(network, member.parameters), sites, seed + (member.seed << 32))
+            layer, drawn = _built(varied(network, member.parameters), sites, seed_of(seed, member.seed))
             last = None if drawn else (member.parameters, layer)
             yield layer
         else:
@@ -295,7 +310,11 @@ def stacked_layer(layers: Iterator[Layer], sites: tuple[int, ...]) -> Layer:
     Raises:
         NotStackable: when they differ in what cannot differ within a batch.
     """
+    return _stack(layers).module(3 + len(sites))
+
+
+def _stack(layers: Iterator[Layer]) -> Stack[Layer]:
     stack = Stack(next(layers))
     for layer in layers:
         stack.add(layer)
-    return stack.module(3 + len(sites))
+    return stack

@@ -66,7 +66,7 @@ def _compile(simulation: Simulation, spec: RunSpec) -> None:
 def execute(
     directory: RunDirectory, spec: RunSpec, simulation: Simulation, check: Callable[[], None], spec_sha256: str
 ) -> None:
-    """Run the simulation to its end, and draw its figures."""
+    """Run the simulation to its end, show its results, and draw its figures."""
     task = spec.task
     assert isinstance(task, SimulationTaskSpec)
     report(f"run {directory.path}")
@@ -78,8 +78,8 @@ def execute(
         with progress("simulating", steps, done) as show:
             summary = simulation.run(store, checkpoints, check=check, show=show)
     _log(directory, steps, simulation, summary)
-    _draw(directory, task)
     _show(simulation, summary)
+    _draw(directory, task)
 
 
 def _log(directory: RunDirectory, steps: int, simulation: Simulation, summary: Mapping[str, Tensor]) -> None:
@@ -101,10 +101,15 @@ def _told(simulation: Simulation, summary: Mapping[str, Tensor]) -> dict[str, Te
 
 
 def _draw(directory: RunDirectory, task: SimulationTaskSpec) -> None:
+    """Draw what can be drawn; what cannot is told, and the simulation is done all the same."""
     from oscillo.plotting import save_figure
 
-    for name, figure in task.figures(open_run(directory.path)).items():
-        save_figure(figure, directory.figures / f"{name}.png")
+    for name, draw in task.figures(open_run(directory.path)).items():
+        try:
+            if (figure := draw()) is not None:
+                save_figure(figure, directory.figures / f"{name}.png")
+        except Exception as error:
+            report(f"the figure `{name}` could not be drawn: {type(error).__name__}: {error}")
 
 
 def _show(simulation: Simulation, summary: Mapping[str, Tensor]) -> None:

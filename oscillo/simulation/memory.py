@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from oscillo.couplings.delays import DelaySpec
+from oscillo.couplings.delays import Delays, DelaySpec
 from oscillo.layout import State
 from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.quantities import bytes_text
@@ -74,7 +74,7 @@ class Estimate:
         self.observables = design.built_observables(self.layer)
         delays = self.layer.oscillators.coupling.delay_range
         self.longest_delay = 0.0 if delays is None else delays[1]
-        _shorten_past(self.layer, self.longest_delay)
+        _shorten_past(self.layer)
         self.memory = self._memory()
 
     @property
@@ -92,7 +92,7 @@ class Estimate:
         """What moves while a batch takes a step."""
         layer = self.design.layer(self.design.ensemble.ends[:1])
         observables = self.design.built_observables(layer)
-        _shorten_past(layer, self.longest_delay)
+        _shorten_past(layer)
         seen, given = layer.seen, self.design.arriving
         nothing = torch.zeros(*seen.sites, seen.channels, dtype=self.design.dtype)
         arriving = nothing if given is None else given.to(self.design.dtype)
@@ -197,10 +197,11 @@ def _delays(value: Any, path: SpecPath) -> Iterator[tuple[SpecPath, DelaySpec]]:
         yield from _delays(below, (*path, key))
 
 
-def _shorten_past(layer: OscillatorLayer, longest: float) -> None:
-    """Let a layer that is only looked at remember no more states than it has to."""
-    if longest:
-        layer.integrator.step_size.data.fill_(longest)
+def _shorten_past(layer: OscillatorLayer) -> None:
+    """Let a layer that is only looked at remember no more states than it has to: delays of a single step."""
+    for part in layer.modules():
+        if isinstance(part, Delays):
+            part.times.fill_(float(layer.dt))
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

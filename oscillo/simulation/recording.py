@@ -21,10 +21,12 @@ SERIES, STATES, SUMMARY = "series", "states", "summary"
 
 # fmt: off
 STATISTICS = {
-    "steps": ("steps", "steps of the integrator; inner ones where it chooses them"),
-    "rejected": ("rejected steps", "attempted steps whose error was too large"),
+    "steps": ("steps", "steps of the integrator; of `dopri5` its own"),
+    "rejected": ("rejected steps", "attempted steps whose error was too large; of integrators that count them"),
     "evaluations": ("evaluations", "evaluations of the right-hand side by the integrator"),
-    "drift": ("drift", "largest distance from the manifold before a state was taken back to it"),
+    "drift": (
+        "drift", "largest distance from the manifold before a state was taken back to it; of integrators that tell it"
+    ),
     "diverged_at": ("time of divergence", "time when the state was first seen not to be finite; NaN if it never was"),
     "diverged_oscillator": (
         "oscillator that diverged", "the first that was not finite, counted over sites and oscillators; -1 for none"
@@ -101,13 +103,12 @@ class SimulationRecording:
             store.append(f"{group}/{name}", torch.stack([row[name] for row in rows], dim=1).numpy())
 
     def finish(self, store: TrajectoryStore, summary: Mapping[str, Tensor]) -> None:
-        """Write the summary."""
-        declared = self._group(SUMMARY)
-        store.declare(SUMMARY, declared, self._attributes)
-        for declaration in declared:
-            if declaration.name in summary:
-                values = summary[declaration.name].cpu().numpy().astype(declaration.dtype)
-                store.write(f"{SUMMARY}/{declaration.name}", (), values)
+        """Write the summary; what it does not hold, because nothing of it was measured, is not declared either."""
+        found = [array for array in self._summary_arrays() if array.name in summary]
+        store.declare(SUMMARY, [*self._member_arrays(), *found], self._attributes)
+        for declaration in found:
+            values = summary[declaration.name].cpu().numpy().astype(declaration.dtype)
+            store.write(f"{SUMMARY}/{declaration.name}", (), values)
         self._write_members(store, SUMMARY)
 
     def write_members(self, store: TrajectoryStore) -> None:
@@ -148,16 +149,15 @@ class SimulationRecording:
             return [*self._member_arrays(), *self._summary_arrays()]
         times = self.series if group == SERIES or self.states is None else self.states
         time = ArrayDeclaration(
-            "time", ("time",), (max(1, times.count),), "float64", "time", "time", "time since the start", "time"
+            "time", ("time",), (times.count,), "float64", "time", "time", "time since the start", "time"
         )
         if group == SERIES:
             variables = [(v, self.dtype) for o in self.observables if isinstance(o, Series) for v in o.variables]
         else:
             variables = self._state_variables()
-        count = max(1, times.count)
         arrays = [
             ArrayDeclaration(
-                v.name, ("sample", "time", *v.dims), (self.samples, count, *v.shape), dtype, v.units, v.long_name,
+                v.name, ("sample", "time", *v.dims), (self.samples, times.count, *v.shape), dtype, v.units, v.long_name,
                 v.description, "time",
             )
             for v, dtype in variables

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from oscillo.draws import Draws
 from oscillo.integrators.dopri5 import Dopri5
-from oscillo.integrators.loop import time_of
+from oscillo.integrators.loop import plain_steps, time_of
 from oscillo.layout import State
 from oscillo.measures import Moments, Running
 from oscillo.recording import RecordingError, TrajectoryStore
@@ -99,7 +99,8 @@ class Simulation:
             The summary, [sample, ...] by name.
 
         Raises:
-            FloatingPointError: when every member has diverged; what was recorded until then is committed.
+            FloatingPointError: when every member has diverged; what was recorded until then and the summary are
+                committed.
         """
         self.recording.declare(store)
         standing = self._resumed(store, checkpoints)
@@ -120,6 +121,8 @@ class Simulation:
         commit()
         summary = self._summary(standing)
         self.recording.finish(store, summary)
+        store.commit()
+        standing.refuse_if_all_diverged()
         return summary
 
     def _initial_state(self) -> State:
@@ -131,13 +134,11 @@ class Simulation:
         self, standing: Standing, pending: Pending, commit: Callable[[], None], check: Callable[[], None],
         show: Callable[[int, dict[str, float]], None],
     ) -> None:  # fmt: skip
-        """Take all members to the end."""
+        """Take all members to the end, or until there is none left to follow."""
         pace, shown = 1, time.monotonic()
-        standing.refuse_if_all_diverged()
-        while standing.step < self.course.steps:
+        while standing.step < self.course.steps and not standing.all_diverged:
             began, first = time.monotonic(), standing.step
             self._advance(standing, pending, pace)
-            standing.refuse_if_all_diverged()
             check()
             if pending.due:
                 commit()
@@ -170,9 +171,7 @@ class Simulation:
     @torch.no_grad()
     def _take_steps(self, batch: Batch, standing: Standing, steps: range) -> None:
         state = batch.of(standing.state)
-        noise, stimulus = batch.noise(state), batch.stimulus
-        for k in steps:
-            state, _ = batch.layer(state, stimulus, time_of(k, self.dt), self.dt, noise and noise(k))
+        state = plain_steps(batch.layer, state, batch.stimulus, self.dt, steps, batch.noise(state), spent=True)
         standing.state = batch.put(state, standing.state)
 
     @torch.no_grad()
@@ -224,15 +223,15 @@ class Simulation:
             if kept := _under(standing.running, f"moments.{variable.name}."):
                 result = self._moments.result(kept)
                 found |= {f"{variable.name}_mean": result["mean"], f"{variable.name}_std": result["deviation"]}
-        state, samples = standing.state, len(self.members)
-        steps = torch.full((samples,), self.course.steps)
-        zero = torch.zeros(samples, dtype=torch.int64)
-        fixed = steps * self.layer.integrator.evaluations
         marks = {name: standing.marks[name] for name in ("diverged_at", "diverged_oscillator")}
-        return found | marks | {
-            "steps": state.get("accepted", steps), "rejected": state.get("rejected", zero),
-            "evaluations": state.get("evaluations", fixed), "drift": state.get("drift", zero).double(),
-        }  # fmt: skip
+        return found | marks | self._statistics(standing)
+
+    def _statistics(self, standing: Standing) -> dict[str, Tensor]:
+        """What the integrator did, as far as it was counted or measured."""
+        state, steps = standing.state, torch.full((len(self.members),), standing.step)
+        found = {name: state[name] for name in ("rejected", "drift") if name in state}
+        evaluations = state.get("evaluations", steps * self.layer.integrator.evaluations)
+        return {"steps": state.get("accepted", steps), "evaluations": evaluations} | found
 
     def _commit(self, store: TrajectoryStore, checkpoints: Checkpoints, standing: Standing, pending: Pending) -> None:
         """Make what was observed and where all members stand what a reader sees and a resumed run starts from."""

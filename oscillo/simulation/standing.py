@@ -72,16 +72,21 @@ class Standing:
             bad = (~torch.isfinite(x[sample])).movedim(-2, 0).any(0).flatten()
             marks["diverged_at"][sample], marks["diverged_oscillator"][sample] = t, int(bad.int().argmax())
 
+    @property
+    def all_diverged(self) -> bool:
+        """Whether there is nothing left to follow."""
+        return not bool(self.marks["diverged_at"].isnan().any())
+
     def refuse_if_all_diverged(self) -> None:
-        """Stop when there is nothing left to follow.
+        """Refuse to call it a result when nothing is left.
 
         Raises:
             FloatingPointError: with the times, the oscillator, and what may help.
         """
-        at, samples = self.marks["diverged_at"], len(self.marks["diverged_at"])
-        if bool(at.isnan().any()):
+        if not self.all_diverged:
             return
-        last = int(at.argmax())
+        at = self.marks["diverged_at"]
+        last, samples = int(at.argmax()), len(at)
         marks = {name: value[last].item() for name, value in self.marks.items()}
         who = "the trajectory" if samples == 1 else f"all {samples} trajectories diverged; the last, sample {last},"
         raise FloatingPointError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import torch
@@ -12,6 +13,9 @@ from oscillo.training import TaskSpec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    Drawing = Callable[[], Figure | None]
+    """Draws a figure; None where the numbers allow none."""
 
 
 class SimulationTaskSpec(TaskSpec):
@@ -34,8 +38,8 @@ class SimulationTaskSpec(TaskSpec):
         """
         raise NotImplementedError
 
-    def figures(self, run: Any) -> dict[str, Figure]:
-        """Figures of a run (`oscillo.open_run`), by name."""
+    def figures(self, run: Any) -> dict[str, Drawing]:
+        """Figures of a run (`oscillo.open_run`), by name; each is drawn when it is called."""
         return {}
 
     def build(self, network: NetworkSpec, seed: int) -> NoReturn:

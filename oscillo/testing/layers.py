@@ -112,7 +112,7 @@ def check_block(spec: BlockSpec, shape: StateShape, tolerance: float) -> None:
 
 
 def check_layer(spec: LayerSpec, shape: StateShape, tolerance: float) -> None:
-    """A step keeps the state's names and shapes, and tells of a state what `measure` tells of it."""
+    """A step keeps the state's names and shapes, and itself as it was, and tells of it what `measure` tells."""
     name = name_of(spec)
     own, seen = spec.shape(shape.sites), spec.seen(shape.sites)
     features, start = numbers(seen, 3).flatten(-2), numbers(own, 1)
@@ -124,8 +124,11 @@ def check_layer(spec: LayerSpec, shape: StateShape, tolerance: float) -> None:
         before = module.initial_state(start)
         t = torch.zeros_like(module.dt)
         noise = {"normals": start} if module.is_noisy else None
-        after, nothing = module(before, stimulus, t, module.dt, noise)
+        kept = {key: value.clone() for key, value in before.items()}
+        after, nothing = module(before, stimulus, t, module.dt, noise, spent=False)
         require(not nothing, f"{name}: measures without being asked to")
+        same = all(value.equal(before[key]) for key, value in kept.items())
+        require(same, f"{name}: a step writes to the state that it starts from")
         told, measures = module(before, stimulus, t, module.dt, noise, measure=True)
         sizes = [{key: value.shape for key, value in state.items()} for state in (before, after, told)]
         require(sizes[0] == sizes[1] == sizes[2], f"{name}: a step changes the state from {sizes[0]} to {sizes[1]}")

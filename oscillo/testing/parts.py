@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from oscillo.couplings import CouplingSpec
-from oscillo.distributions import DistributionSpec
+from oscillo.distributions import FREQUENCIES, WEIGHTS, DistributionSpec
 from oscillo.frequencies import FrequencySpec
 from oscillo.layout import StateShape
 from oscillo.manifolds import Manifold, ManifoldSpec, SphereSpec
@@ -130,11 +130,13 @@ def check_potential(spec: PotentialSpec, shape: StateShape, tolerance: float) ->
 def check_distribution(spec: DistributionSpec, shape: StateShape, tolerance: float) -> None:
     """Quantiles ascend, and random numbers follow them."""
     name, count = name_of(spec), 20_000
-    spaced, random = spec.spaced(count), spec.random((count,), 1)
+    drawn = lambda seed, purpose: spec.random((count,), seed, purpose=purpose)  # noqa: E731
+    spaced, random = spec.spaced(count), drawn(1, FREQUENCIES)
     require(spaced.dtype == random.dtype == torch.float64, f"{name}: numbers are not float64")
     require(bool((spaced.diff() >= 0).all()), f"{name}: the quantiles do not ascend")
-    require(torch.equal(random, spec.random((count,), 1)), f"{name}: one seed gives two samples")
-    require(not torch.equal(random, spec.random((count,), 2)), f"{name}: two seeds give one sample")
+    require(torch.equal(random, drawn(1, FREQUENCIES)), f"{name}: one seed gives two samples")
+    require(not torch.equal(random, drawn(2, FREQUENCIES)), f"{name}: two seeds give one sample")
+    require(not torch.equal(random, drawn(1, WEIGHTS)), f"{name}: frequencies and weights are one sample")
     share = torch.searchsorted(spaced, random).double().sort().values / count
     apart = float((share - torch.arange(count) / count).abs().max())
     require(apart < 0.02, f"{name}: random numbers do not follow the quantiles (distance {apart:.3f})")

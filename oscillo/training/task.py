@@ -112,6 +112,14 @@ class TaskSpec(ComponentSpec):
         """What the task cannot do with that network or on this machine, each with its place in the task's spec."""
         return []
 
+    def network_problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
+        """What of that network the task cannot use, each with its place in the network's spec."""
+        return []
+
+    def completed(self, network: NetworkSpec) -> NetworkSpec:
+        """The network with what its declaration leaves out, where for this task that is something of its own."""
+        return network
+
     def build(self, network: NetworkSpec, seed: int) -> Task:
         """The task. Nothing is read or generated yet."""
         raise NotImplementedError

@@ -52,7 +52,7 @@ def population_on(manifold: str, *, inertia: bool = False, **more: Any) -> dict[
     """A declaration of four coupled oscillators with frequencies, without an integrator."""
     weight = {"kind": "normal", "deviation": 1.0}
     declaration = MANIFOLDS[manifold] | {
-        "coupling": {"kind": "dense", "distribution": weight, "seed": 1}, "frequency": FREQUENCIES,
+        "coupling": {"kind": "dense", "distribution": weight, "seed": 6}, "frequency": FREQUENCIES,
     }  # fmt: skip
     if manifold == "plane":
         declaration["frequency"] = FREQUENCIES | {"shear": 0.5}

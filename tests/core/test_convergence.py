@@ -8,10 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import torch
 from flows import MANIFOLDS, SINE, last, layer_of, population_on, start, true, whereabouts
 from torch import Tensor
 
 from oscillo.integrators import IntegratorSpec
+from oscillo.integrators.torchdiffeq import ADAMS, TorchdiffeqSpec
 from oscillo.spec import registered
 
 OWN = {
@@ -22,9 +24,10 @@ OWN = {
 
 TORCHDIFFEQ = {
     "euler": (1, 16), "midpoint": (2, 16), "heun2": (2, 16), "heun3": (3, 12), "rk4": (4, 12),
-    "explicit_adams": (4, 12), "implicit_adams": (4, 12), "fixed_adams": (4, 12),
+    "explicit_adams": (3, 6), "implicit_adams": (4, 6), "fixed_adams": (4, 6),
 }  # fmt: skip
-"""The same for fixed methods; those of many steps take one in each step of the spec, which is the 3/8 rule's."""
+"""The same for fixed methods; Adams methods take three inner steps, two of which are the 3/8 rule's, and the third has
+one term less than the method in the end."""
 
 CASES: dict[str, dict[str, Any]] = {
     **{manifold: population_on(manifold) for manifold in MANIFOLDS},
@@ -51,7 +54,12 @@ def scheme(kind: str, step: float) -> dict[str, Any]:
     kind, _, method = kind.partition(":")
     if kind == "dopri5":
         return {"kind": kind, "step_size": step, "rtol": 1e-6, "atol": 1e3, "max_step": step}
-    return {"kind": kind, "step_size": step} | ({"method": method, "rtol": 1e-12, "atol": 1e-13} if method else {})
+    more = {"method": method} if method else {}
+    if method in ADAMS:
+        more |= {"substeps": 3}
+    if method in ("implicit_adams", "fixed_adams"):
+        more |= {"rtol": 1e-12, "atol": 1e-13}
+    return {"kind": kind, "step_size": step} | more
 
 
 def error(case: str, integrator: dict[str, Any]) -> Tensor:
@@ -87,6 +95,17 @@ def test_inner_steps_of_torchdiffeq_have_the_order_of_the_method() -> None:
     whole = {"kind": "torchdiffeq", "method": "explicit_adams", "step_size": 1.0}
     errors = [error("plane-pushed", whole | {"substeps": n}) for n in (32, 64, 128)]
     assert abs(order_of(errors, 4) - 4) < 0.15
+
+
+@pytest.mark.parametrize("method", ADAMS)
+def test_adams_methods_with_few_inner_steps_are_the_rule_they_begin_with(method: str) -> None:
+    layer = layer_of(CASES["sphere_4"] | {"integrator": {"kind": "rk4", "step_size": 0.25}})
+    for substeps in (1, 2, 3):
+        ends = []
+        for name in (method, "rk4"):
+            layer.integrator = TorchdiffeqSpec.model_validate({"method": name, "substeps": substeps}).build().double()
+            ends.append(whereabouts(last(layer, start(layer), 4)))
+        assert torch.equal(*ends) == (substeps < 3)
 
 
 def test_no_integrator_is_left_out() -> None:

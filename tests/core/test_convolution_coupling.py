@@ -141,6 +141,16 @@ def test_symmetric_says_whether_there_is_an_energy(boundary: str, fields: dict[s
     assert torch.allclose(j, j.T) == (symmetric or learns_from_a_symmetric_start)
 
 
+@pytest.mark.parametrize("part", ["window", "matrix"])
+def test_symmetric_speaks_of_the_numbers_as_they_are(part: str) -> None:
+    coupling = built(kernel_size=3, profile=MEXICAN_HAT, learn=False)
+    numbers = coupling.state_dict()[part].clone()
+    numbers[0, 1] += 1
+    coupling.load_state_dict(coupling.state_dict() | {part: numbers})
+    j = dense(coupling, SHAPE)
+    assert not coupling.symmetric and not torch.allclose(j, j.T)
+
+
 @pytest.mark.parametrize("learn", [True, False])
 @pytest.mark.parametrize("profile", [None, MEXICAN_HAT])
 def test_learn_decides_what_is_trained(learn: bool, profile: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -60,10 +61,11 @@ def test_settings_without_a_meaning_are_refused(fields: dict[str, Any], complain
     assert complaint in text
 
 
-def test_a_delay_of_velocities_is_refused() -> None:
+@pytest.mark.parametrize("inside", [lambda coupling: coupling, lambda coupling: {"kind": "sum", "terms": [coupling]}])
+def test_a_delay_of_velocities_is_refused(inside: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     spec = OscillatorLayerSpec.model_validate({
         "manifold": {"kind": "euclidean"}, "oscillators": 4, "coupling": {"kind": "mean_field"},
-        "velocity_coupling": {"kind": "dense", "delay": {"time": 1.0}}, "inertia": {},
+        "velocity_coupling": inside(inside({"kind": "dense", "delay": {"time": 1.0}})), "inertia": {},
     })  # fmt: skip
     ((place, text),) = spec.problems(())
     assert place == ("velocity_coupling",) and "felt at once" in text

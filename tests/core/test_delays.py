@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from oscillo.couplings import DenseCoupling, GraphCoupling, Past
-from oscillo.couplings.delays import Places
+from oscillo.couplings.delays import Delays
 from oscillo.integrators.loop import Unrolling, advance
 from oscillo.layout import State
 from oscillo.network import OscillatorLayerSpec
@@ -83,10 +83,9 @@ def test_cubic_histories_are_interpolated_exactly(
     for number, delay in enumerate(delays.tolist()):
         assert_close(past.at(delay), expected[..., number], **near)
     sources = torch.tensor([2, 0, 1])
-    known: Places = {}
-    for _ in range(2):  # the second time from the places that are known
-        assert_close(past.along(sources, delays, known), expected[..., sources, torch.arange(3)], **near)
-    assert len(known) == 1
+    links = Delays(delays.numpy())
+    for _ in range(2):  # the second time along routes that are known
+        assert_close(links.along(past, sources), expected[..., sources, torch.arange(3)], **near)
 
 
 @pytest.mark.parametrize(

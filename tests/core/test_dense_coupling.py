@@ -177,4 +177,5 @@ def test_declarations_that_contradict_themselves_are_refused(fields: dict[str, A
 
 def test_a_speed_takes_lengths() -> None:
     spec = DenseCouplingSpec.model_validate({"delay": {"speed": 2.0}})
-    assert "takes lengths of the links" in spec.problems(SHAPE)[0]
+    (problem,) = spec.problems(SHAPE)
+    assert "takes lengths of the links" in problem and "`lengths`" in problem and "graph" not in problem

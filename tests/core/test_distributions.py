@@ -10,7 +10,11 @@ from pydantic import ValidationError
 from torch import Tensor
 from torch.testing import assert_close
 
-from oscillo.distributions import DistributionSpec, LorentzianSpec, NormalSpec, UniformSpec
+from oscillo.couplings import DenseCouplingSpec
+from oscillo.distributions import FREQUENCIES, DistributionSpec, LorentzianSpec, NormalSpec, UniformSpec
+from oscillo.draws import normal
+from oscillo.frequencies import DrawnFrequencySpec
+from oscillo.layout import StateShape
 
 KOLMOGOROV = 2.0
 """Largest distance of two distribution functions, times sqrt(n); larger ones come by chance in one of 1500 samples."""
@@ -70,7 +74,7 @@ def test_spaced_numbers_ascend_around_their_middle(count: int, place: float, wid
 @pytest.mark.parametrize("spec", specs(0.7, 1.3), ids=lambda spec: spec.kind)
 def test_random_numbers_are_distributed_so(spec: DistributionSpec) -> None:
     n = 40_000
-    x = spec.random((n // 4, 2, 2), seed=5)
+    x = spec.random((n // 4, 2, 2), seed=5, purpose=FREQUENCIES)
     assert x.shape == (n // 4, 2, 2) and x.dtype == torch.float64
     share = cumulative(spec, x.flatten().sort().values)
     steps = torch.arange(n + 1, dtype=torch.float64) / n
@@ -82,27 +86,41 @@ def test_random_numbers_are_distributed_so(spec: DistributionSpec) -> None:
 
 @pytest.mark.parametrize("spec", specs(0.0, 1.0), ids=lambda spec: spec.kind)
 def test_a_seed_gives_the_same_numbers_whatever_torch_draws(spec: DistributionSpec) -> None:
-    first = spec.random((50,), seed=3)
+    first = spec.random((50,), seed=3, purpose=FREQUENCIES)
     torch.rand(7)
     before = torch.get_rng_state()
-    assert torch.equal(spec.random((50,), seed=3), first)
+    assert torch.equal(spec.random((50,), seed=3, purpose=FREQUENCIES), first)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not torch.equal(spec.random((50,), seed=4), first)
+    assert not torch.equal(spec.random((50,), seed=4, purpose=FREQUENCIES), first)
+
+
+def test_parts_with_one_seed_share_no_numbers() -> None:
+    """Nor do they share them with the initial states of a run of that seed."""
+    n, seed = 2000, 3
+    frequency = DrawnFrequencySpec(seed=seed).build(StateShape((), 2, n)).omega.flatten().double()
+    dense = DenseCouplingSpec(seed=seed, distribution=NormalSpec()).build(StateShape((), 2, n)).weights[0].double()
+    initial = [normal(seed, torch.zeros(1, dtype=torch.int64), (n,), purpose=k)[0].double() for k in range(3)]
+    apart = torch.corrcoef(torch.stack((frequency, dense, *initial))) - torch.eye(5)
+    assert apart.abs().max() < 4.5 / math.sqrt(n)
+
+
+def test_in_float64_frequencies_are_finer_than_those_of_float32() -> None:
+    assert len(UniformSpec().random((20_000,), seed=0, purpose=FREQUENCIES).unique()) == 20_000
 
 
 def test_all_kinds_take_one_seed_to_the_same_shares() -> None:
-    shares = [cumulative(spec, spec.random((100,), seed=8)) for spec in specs(1.0, 2.0)]
+    shares = [cumulative(spec, spec.random((100,), seed=8, purpose=FREQUENCIES)) for spec in specs(1.0, 2.0)]
     assert_close(shares[0], shares[1], rtol=0, atol=1e-10)
     assert_close(shares[0], shares[2], rtol=0, atol=1e-10)
 
 
 def test_a_million_lorentzian_numbers_are_finite() -> None:
-    assert torch.isfinite(LorentzianSpec().random((1_000_000,), seed=0)).all()
+    assert torch.isfinite(LorentzianSpec().random((1_000_000,), seed=0, purpose=FREQUENCIES)).all()
 
 
 def test_numbers_without_spread_are_all_the_same() -> None:
     for spec in (NormalSpec(mean=0.3, deviation=0.0), UniformSpec(low=0.3, high=0.3)):
-        for numbers in (spec.random((20,), seed=1), spec.spaced(20)):
+        for numbers in (spec.random((20,), seed=1, purpose=FREQUENCIES), spec.spaced(20)):
             assert_close(numbers, torch.full((20,), 0.3, dtype=torch.float64))
 
 

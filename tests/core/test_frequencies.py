@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from oscillo.couplings import GraphCouplingSpec
-from oscillo.distributions import DistributionSpec, LorentzianSpec, NormalSpec, UniformSpec
+from oscillo.distributions import FREQUENCIES, DistributionSpec, LorentzianSpec, NormalSpec, UniformSpec
 from oscillo.frequencies import DrawnFrequencySpec, FrequencySpec, PerOscillatorFrequencySpec, SharedFrequencySpec
 from oscillo.integrators import ProjectedEulerSpec, RK4Spec
 from oscillo.layout import StateShape
@@ -52,7 +52,7 @@ def test_quantiles_stand_in_ascending_order_over_all_axes(distribution: Distribu
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=lambda spec: spec.kind)
 def test_random_frequencies_are_those_of_the_distribution(distribution: DistributionSpec) -> None:
     omega = DrawnFrequencySpec(distribution=distribution, seed=7).build(GRID).omega
-    assert_close(omega.double(), distribution.random((2, 3, 2, 5), 7), rtol=1e-6, atol=1e-6)
+    assert_close(omega.double(), distribution.random((2, 3, 2, 5), 7, purpose=FREQUENCIES), rtol=1e-6, atol=1e-6)
     assert len(omega.unique()) == omega.numel()
 
 
@@ -142,6 +142,12 @@ def test_stuart_landau_oscillators_follow_their_closed_form(shear: float) -> Non
     expected = torch.stack((after * turned.cos(), after * turned.sin()))[None]
     assert_close(state["x"], expected, rtol=0, atol=1e-6)
     assert_close(after[1:], torch.full((3,), math.sqrt(mu / saturation), dtype=torch.float64), rtol=0, atol=1e-2)
+
+
+def test_shear_is_among_the_weights_only_where_there_is_some() -> None:
+    shape = StateShape((), 2, 5)
+    assert set(SharedFrequencySpec(shear=0.5).build(shape).state_dict()) == {"omega", "shear"}
+    assert set(SharedFrequencySpec().build(shape).state_dict()) == {"omega"}
 
 
 def test_shear_is_refused_where_amplitudes_are_one() -> None:

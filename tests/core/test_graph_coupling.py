@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,75 @@ def test_gradients_of_weights_and_states(rows: list[tuple[int, int, float]], for
     for gradient, exact in zip(torch.autograd.grad((field(*single) * probe).sum(), single), precise, strict=True):
         assert gradient.dtype == dtype
         assert_close(gradient.double(), exact, rtol=1e-4, atol=1e-4)
+
+
+def doubled(coupling: GraphCoupling) -> None:
+    coupling.weights.mul_(2)
+
+
+def doubled_behind(coupling: GraphCoupling) -> None:
+    coupling.weights.data.mul_(2)
+
+
+def loaded(coupling: GraphCoupling) -> None:
+    coupling.load_state_dict(coupling.state_dict() | {"weights": 3 * coupling.weights})
+
+
+def assigned(coupling: GraphCoupling) -> None:
+    coupling.load_state_dict(coupling.state_dict() | {"weights": 3 * coupling.weights}, assign=True)
+
+
+def turned(coupling: GraphCoupling) -> None:
+    """Other links, as many as before."""
+    coupling.load_state_dict(of_links([(t, s, w) for s, t, w in STAR], form="diffusive").state_dict())
+
+
+def single(coupling: GraphCoupling) -> None:
+    coupling.float()
+
+
+STAR = [(0, i, 0.5 * i) for i in range(1, N)]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("learn", [False, True])
+@pytest.mark.parametrize("change", [doubled, doubled_behind, loaded, assigned, turned, single])
+def test_what_is_taken_off_follows_the_weights(
+    change: Callable[[GraphCoupling], None], learn: bool, compiled: bool
+) -> None:
+    coupling = of_links(STAR, form="diffusive", learn=learn)
+    felt = torch.compile(coupling, backend="eager") if compiled else coupling
+    equal = torch.ones(1, 3, N)
+    with torch.no_grad():
+        for _ in range(2):
+            assert_close(felt(equal.double()), torch.zeros(1, 3, N).double(), rtol=0, atol=1e-12)
+        change(coupling)
+        equal, x = (one.to(coupling.weights.dtype) for one in (equal, numbers(2, 3, N)))
+        assert_close(felt(equal), torch.zeros_like(equal), rtol=0, atol=1e-5)
+        w = matrix(coupling.to(x.dtype).double()).to(x.dtype)  # in diffusive form less its row sums
+        assert_close(felt(x.double()), x.double() @ w.double().T, rtol=1e-5, atol=1e-5)
+
+
+def test_row_sums_are_kept_and_copied_with_the_coupling(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = []
+    sums = GraphCoupling._row_sums
+    monkeypatch.setattr(GraphCoupling, "_row_sums", lambda self: counted.append(self) or sums(self))
+    coupling, x = of_links(STAR, form="diffusive"), numbers(2, 3, N)
+    y = [coupling(x) for _ in range(3)]
+    other = copy.deepcopy(coupling)
+    assert other(x).equal(y[0]) and y[1].equal(y[0]) and counted == [coupling]
+    with torch.no_grad():
+        other.weights.mul_(2)
+    assert_close(other(x), 2 * y[0]) and coupling(x).equal(y[0])
+    assert counted == [coupling, other]
+
+
+def test_gradients_of_weights_that_are_put_in_for_a_call() -> None:
+    coupling, x = of_links(STAR, form="diffusive"), numbers(2, 3, N)
+    coupling(x)
+    weights = coupling.weights.detach().clone().requires_grad_()
+    field = lambda weights: torch.func.functional_call(coupling, {"weights": weights}, (x,))  # noqa: E731
+    assert torch.autograd.gradcheck(field, (weights,))
 
 
 def test_only_weights_that_learn_have_gradients() -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 from graph_files import N, file_in, saved, written
@@ -10,6 +12,7 @@ from pydantic import ValidationError
 from scipy import sparse
 
 from oscillo.graphs import GraphSource
+from oscillo.graphs.networkx_graphs import _n_counts_nodes, generators
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,10 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
         ("0 1 1 2\n1 2 1 nan\n", {}, ["txt:2: length nan is not"]),
         ("0 1 1 2\n1 2 1\n", {}, ["txt:2: the edge has no length, and others have one (1 of 2 edges without)"]),
         ("0 1 2\n1 0 2\n", {}, ["txt holds every edge in both directions", "`directed: true`"]),
+        ("3 3\n0 1\n1 0\n", {}, ["txt holds every edge in both directions"]),
+        ("0 1\n1 0\n1 2\n2 1\n2 3\n", {}, ["txt:2: 1 0 stands in the list as 0 1 too, with the same weight",
+         "(and 1 more such edge): keep one of the two, or set `directed: true` (write edges that are meant"]),
+        ("# a\n1 0 2\n2 3\n0 1 0.5\n0 1 1.5\n", {}, ["txt:2: 1 0 stands in the list as 0 1 too"]),
         ("0 1\n1 2\n2 0\n3 4\n", {"connected": True}, ["txt is in 3 pieces", "the smallest has 1 node: 5"]),
         ("0 9\n0 1 nan\n1 2 -3\n", {}, ["txt:1: node 9", "txt:2: weight nan", "txt:3: weight -3"]),
     ],
@@ -51,7 +58,14 @@ def test_signed_weights_and_pieces_are_allowed_where_asked(tmp_path: Path) -> No
     assert written(tmp_path, "0 1 -1\n", signed=True, normalization="strength").problems_of_graph(N) == []
     ring = "0 1\n1 2\n3 2\n3 4\n5 4\n"
     assert written(tmp_path, ring, directed=True, connected=True).problems_of_graph(N) == []
-    assert written(tmp_path, "0 1\n1 0\n", weighted=False).problems_of_graph(N) == []
+    for text in ("0 1\n1 0\n", "0 1\n1 0\n1 2\n"):
+        for how in ({"weighted": False}, {"directed": True}):
+            assert written(tmp_path, text, **how).problems_of_graph(N) == []
+
+
+def test_parallel_edges_that_nobody_could_mean_otherwise_are_allowed(tmp_path: Path) -> None:
+    for text in ("0 1\n0 1\n1 2\n", "1 0\n1 0\n", "0 1 1\n1 0 0.5\n1 2 1\n", "2 2\n2 2\n"):
+        assert written(tmp_path, text).problems_of_graph(N) == []
 
 
 SQUARE = np.ones((N, N))
@@ -72,6 +86,7 @@ PAIRS = np.array([[0, 1], [1, 2]])
         ({"edges": PAIRS * 1.0}, {}, "`edges` holds float64 and not integers"),
         ({"edges": PAIRS, "weights": np.ones(3)}, {}, "`weights` is [3], and there are 2 edges"),
         ({"edges": PAIRS * 5}, {}, "`edges` [1]: node 10 is not one of the 6"),
+        ({"edges": np.r_[PAIRS, PAIRS[1:, ::-1]]}, {}, "`edges` [2]: 2 1 stands in the list as 1 2 too, with the same"),
         ({"case30/edges": PAIRS}, {}, "neither `edges` nor `weights`; give as `group` one of those it has"),
         ({"case30/edges": PAIRS}, {"group": "case3"}, "give as `group` one of those it has, such as `case30`"),
         ({"sc_mean": SQUARE}, {}, "neither `edges` nor `weights`; it has `sc_mean`"),
@@ -150,6 +165,35 @@ def test_generators_that_do_not_fit_are_refused(generator: str, fields: dict[str
     assert complaint in told, told
     with pytest.raises(ValueError, match=r"directed|graph"):
         source.read(N)
+
+
+NO_COUNT = {
+    "binomial_tree", "circular_ladder_graph", "dorogovtsev_goltsev_mendes_graph", "generalized_petersen_graph",
+    "grid_2d_graph", "hexagonal_lattice_graph", "hypercube_graph", "kneser_graph", "ladder_graph", "lollipop_graph",
+    "margulis_gabber_galil_graph", "mycielski_graph", "navigable_small_world_graph", "random_cograph", "star_graph",
+    "sudoku_graph", "tadpole_graph", "triangular_lattice_graph", "windmill_graph",
+}  # fmt: skip
+"""Generators whose `n` is something else than the number of nodes."""
+
+
+@pytest.mark.parametrize("nodes", [4, 10**6])
+@pytest.mark.parametrize("generator", sorted(NO_COUNT))
+def test_an_n_that_is_no_number_of_nodes_is_asked_for(generator: str, nodes: int) -> None:
+    source = GraphSource(generator=generator, parameters={"k": 2, "seed": 1})
+    (problem,) = source.problems_of_graph(nodes)
+    assert problem == f"the `n` of `{generator}` is not its number of nodes: give `n` among the parameters"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_no_generator_that_makes_too_many_nodes_is_overlooked() -> None:
+    takes_n = [name for name in generators() if "n" in inspect.signature(getattr(nx, name)).parameters]
+    assert {name for name in takes_n if not _n_counts_nodes(name)} == NO_COUNT
+
+
+def test_an_n_that_is_given_is_taken() -> None:
+    for generator, n in (("hypercube_graph", 4), ("star_graph", 15), ("sudoku_graph", 2), ("ladder_graph", 8)):
+        source = GraphSource(generator=generator, parameters={"n": n})
+        assert source.problems_of_graph(16) == []
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:

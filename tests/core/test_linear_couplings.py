@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
-from oscillo.couplings import CouplingSpec, LinearCoupling
+from oscillo.couplings import CouplingSpec, LinearCoupling, SumCoupling
 from oscillo.frequencies import PerOscillatorFrequencySpec
 from oscillo.layout import StateShape
 from oscillo.manifolds import CircleSpec, EuclideanSpec, ManifoldSpec, PlaneSpec, SphereSpec
@@ -134,6 +134,34 @@ def test_symmetric_says_whether_there_is_an_energy(
     j = jacobian(coupling, 3, N)
     assert coupling.symmetric == torch.allclose(j, j.T)
     assert falls(coupling, numbers(2, 3, N, key=3)) == coupling.symmetric
+
+
+@pytest.mark.parametrize("kind", ["dense", "graph"])
+@pytest.mark.parametrize("before", SYMMETRY)
+@pytest.mark.parametrize("after", SYMMETRY)
+def test_symmetric_speaks_of_the_weights_as_they_are(tmp_path: Path, kind: str, before: str, after: str) -> None:
+    shape = StateShape((), 2, N)
+
+    def built(weights: str) -> LinearCoupling:
+        w, m = (with_symmetry(numbers(size, size, key=size), SYMMETRY[weights]) for size in (N, 2))
+        coupling = weighted(kind, tmp_path, w - w.diag().diag(), matrix=m.tolist()).build(shape)  # links of one number
+        assert isinstance(coupling, LinearCoupling)
+        return coupling
+
+    coupling, other = built(before), built(after)
+    both = SumCoupling([coupling, built("even")])
+    assert coupling.symmetric == both.symmetric == (before != "neither")
+    coupling.load_state_dict(other.state_dict())
+    assert coupling.symmetric == both.symmetric == (after != "neither")
+    coupling.weights.data.mul_(torch.rand_like(coupling.weights))
+    assert not coupling.symmetric
+
+
+def test_symmetric_speaks_of_the_matrix_as_it_is() -> None:
+    plain, turning = (declared("mean_field", rotation=angle).build(StateShape((), 2, N)) for angle in (0.0, 0.3))
+    assert plain.symmetric and not turning.symmetric
+    plain.load_state_dict(turning.state_dict())
+    assert not plain.symmetric
 
 
 def falls(coupling: LinearCoupling, x: Tensor) -> bool:

@@ -40,6 +40,13 @@ def test_initial_states_of_another_shape_are_refused() -> None:
             ("layers", 1, "integrator"), "points off it",
         ),
         ([layer(), layer(channels=8)], ("layers", 1, "initial"), "take `initial: drawn`"),
+        (
+            [layer(), layer(manifold={"kind": "circle"}, initial="previous")], ("layers", 1, "initial"),
+            "another manifold (kind: sphere, dimension: 4, and here kind: circle); take `initial: drawn`",
+        ),
+        (
+            [layer(), layer(manifold={"kind": "sphere", "dimension": 2})], ("layers", 1, "initial"), "dimension: 2",
+        ),
         ([layer(readout={"kind": "norm", "channels": 8}), layer()], ("layers", 1), "8 arrive from before it"),
         (
             [{"kind": "block", "channels": 6, "block": {"kind": "position_table"}}],

@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.testing import assert_close
 
 from oscillo import draws
-from oscillo.draws import Draws, normal, philox, uniform
+from oscillo.draws import Draws, normal, philox, uniform, uniform_numbers
 
 ONES = 0xFFFFFFFF
 # Known answers of philox4x32-10 from the Random123 distribution (Salmon et al. 2011).
@@ -107,6 +108,27 @@ def test_uniform_never_reaches_its_ends(word: int, monkeypatch: pytest.MonkeyPat
     u = uniform(0, torch.tensor([0]), (4,))
     assert (u > 0).all() and (u < 1).all()
     assert torch.isfinite(normal(0, torch.tensor([0]), (4,))).all()
+
+
+@pytest.mark.parametrize("word", [0, ONES, 0x80000000, 0xFFFFFF00])
+def test_numbers_without_sample_never_reach_the_ends(word: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draws, "_words", lambda *key: torch.full((1, 8), word))
+    u = uniform_numbers(0, (4,), purpose=0)
+    assert (u > 0).all() and (u < 1).all()
+    assert_close(u, torch.full((4,), (word + 0.5) / 2**32, dtype=torch.float64), rtol=0, atol=2**-26)
+
+
+def test_numbers_without_sample_are_uniform_to_the_last_bit() -> None:
+    u = uniform_numbers(3, (100, 400), purpose=7).flatten()
+    assert u.dtype == torch.float64 and len(u.unique()) == len(u)
+    for scale in (1, 2.0**26, 2.0**40):  # of both words, of the second, of its last twelve bits
+        share = (u * scale).frac().sort().values
+        steps = torch.arange(len(u) + 1) / len(u)
+        apart = torch.maximum((share - steps[:-1]).abs(), (share - steps[1:]).abs()).max()
+        assert math.sqrt(len(u)) * apart < 2.0
+    assert not torch.equal(u, uniform_numbers(3, (100, 400), purpose=8).flatten())
+    assert not torch.equal(u, uniform_numbers(4, (100, 400), purpose=7).flatten())
+    assert torch.equal(uniform_numbers(3, (5,), purpose=7), u[:5])
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 3, 5)])

@@ -163,6 +163,13 @@ def test_files_that_cannot_be_are_refused(tmp_path: Path, text: str, complaint: 
     assert complaint in problem
 
 
+def test_a_file_may_have_directions_and_signs(tmp_path: Path) -> None:
+    (tmp_path / "edges.txt").write_text("0 1 1\n2 1 -1\n0 2 1\n1 0 3\n")
+    spec = TriadicCouplingSpec(file=str(tmp_path / "edges.txt"), directed=True, signed=True)
+    assert not spec.problems(SHAPE)
+    assert spec.corners(N)[0].tolist() == [[0, 1, 2]]
+
+
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     spec = TriadicCouplingSpec(generator="complete_graph")
     assert "have none" in spec.problems(StateShape((), 3, N))[0]
@@ -184,6 +191,8 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         ({"generator": "complete_graph", "normalization": "degree"}, "per_oscillator"),
         ({"generator": "complete_graph", "file": "b.txt"}, "give one"),
         ({"generator": "cycle_graph", "strength": math.inf}, "finite"),
+        ({"generator": "complete_graph", "directed": True}, "neither directions nor weights: leave out `directed`"),
+        ({"generator": "complete_graph", "weighted": False, "signed": True}, "leave out `weighted` and `signed`"),
     ],
 )
 def test_declarations_that_contradict_themselves_are_refused(fields: dict[str, Any], complaint: str) -> None:

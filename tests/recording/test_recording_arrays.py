@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from oscillo.recording import ArrayDeclaration, StoreError, TrajectoryStore, bytes_expected, declarations
-from oscillo.recording.declarations import LARGEST_BLOCK, SMALLEST_BLOCK, coordinate, plan_chunks
+from oscillo.recording.declarations import GROWING_BLOCK, LARGEST_BLOCK, SMALLEST_BLOCK, coordinate, plan_chunks
 
 quick = settings(max_examples=15, deadline=None)
 
@@ -33,6 +34,35 @@ def test_chunks_are_4_to_16_mib_and_keep_inner_axes_whole(shape: list[int], item
     assert block >= min(SMALLEST_BLOCK, prod(shape) * itemsize)
     cut = next((axis for axis, (chunk, length) in enumerate(zip(chunks, shape, strict=True)) if chunk > 1), len(shape))
     assert chunks[cut + 1 :] == tuple(shape[cut + 1 :])
+
+
+@given(st.lists(st.integers(1, 3000), min_size=2, max_size=4), st.data(), st.sampled_from([1, 4, 8]))
+@settings(max_examples=300, deadline=None)
+def test_chunks_that_a_commit_writes_again_hold_64_mib_together(shape: list[int], data: Any, itemsize: int) -> None:
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    chunks = plan_chunks(shape, itemsize, axis)
+    assert all(1 <= chunk <= length for chunk, length in zip(chunks, shape, strict=True))
+    assert prod(chunks) * itemsize <= LARGEST_BLOCK
+    entry = prod(shape) // shape[axis] * itemsize
+    assert chunks[axis] == 1 or chunks[axis] * entry <= GROWING_BLOCK
+    if prod(shape) * itemsize <= GROWING_BLOCK:
+        assert chunks == plan_chunks(shape, itemsize)
+
+
+def test_a_growing_array_is_written_about_once(tmp_path: Path) -> None:
+    """Whose samples would fit whole into files: no file is written again at each commit."""
+    written = lambda: int(Path("/proc/self/io").read_text().split("wchar: ")[1].split()[0])  # noqa: E731
+    samples, times, commits = 400, 16000, 16
+    array = ArrayDeclaration("a", ("sample", "time"), (samples, times), "float64", "1", "a", append_dim="time")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(declarations, "GROWING_BLOCK", 4 * 2**20)
+        with TrajectoryStore(tmp_path / "data.zarr") as store:
+            store.declare("g", [array])
+            before = written()
+            for _ in range(commits):
+                store.append("g/a", np.random.default_rng(0).random((samples, times // commits)))
+                store.commit()
+    assert written() - before < 2.5 * samples * times * 8
 
 
 def test_chunks_of_a_sudoku_trajectory_hold_whole_samples() -> None:

@@ -95,7 +95,8 @@ def variant(name: str, **changes: Any) -> dict[str, Any]:
     spec = small(**changes)
     spec["network"]["layers"][0] |= deepcopy(VARIANTS[name])
     if name != "sphere":
-        spec["task"].setdefault("observables", deepcopy(ALL_OBSERVED))
+        observed = [one for one in ALL_OBSERVED if name != "delayed" or one["kind"] != "energy"]
+        spec["task"].setdefault("observables", deepcopy(observed))
     return spec
 
 
@@ -163,8 +164,7 @@ def loop_by_hand(spec: dict[str, Any], steps: int, member: int = 0) -> tuple[Osc
         noise = Network([layer], 0).noise(0, state, Way([steps], Draws(spec["seed"], index)))
     with torch.no_grad():
         for k in range(steps):
-            copied = {name: value.clone() for name, value in state.items()}
-            state, _ = layer(copied, None, k * layer.dt.double(), layer.dt, noise and noise(k))
+            state, _ = layer(state, None, k * layer.dt.double(), layer.dt, noise and noise(k))
             states.append(state)
     return layer, states
 

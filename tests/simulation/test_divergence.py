@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
+from oscillo_tasks.simulate import SimulateTaskSpec
 from small_simulations import STRENGTH, record, reread, variant
 
 import oscillo
@@ -62,11 +64,28 @@ def test_when_all_have_diverged_the_run_fails_and_keeps_what_there_was(ensemble,
     series, states = run.data["series"].to_dataset(), run.data["states"]["state"]
     at = states.sel(time=before, method="nearest")
     assert float(abs(at).max()) == pytest.approx(largest, rel=1e-3)
-    assert series.sizes["time"] >= round(after / 0.1) and "/summary" not in run.data.groups
+    assert series.sizes["time"] >= round(after / 0.1)
+    lost = run.data["summary"]["diverged_at"].values
+    assert lost.max() == pytest.approx(after) and len(lost) == len(run.data["summary"]["sample"])
     length = series.sizes["time"]
     with pytest.raises(RunFailed, match="diverged between"):  # there is nothing to go on with
         oscillo.resume(run.path)
-    assert oscillo.open_run(run.path).data["series"].sizes["time"] == length
+    again = oscillo.open_run(run.path).data
+    assert again["series"].sizes["time"] == length
+    np.testing.assert_array_equal(again["summary"]["diverged_at"], lost)
+
+
+def test_every_member_is_told_when_it_diverged_though_all_have(tmp_path):
+    """The wilder they are, the earlier; nothing is made up of means over times that were never observed."""
+    spec = explosive(ensemble={"vary": {MU: [60.0, 100.0, 500.0]}}, transient=7.0)
+    with pytest.raises(RunFailed, match="all 3 trajectories diverged"):
+        oscillo.run(spec, runs=tmp_path)
+    (path,) = (tmp_path / "small").iterdir()
+    summary = oscillo.open_run(path).data["summary"].to_dataset()
+    at = summary["diverged_at"].values
+    assert np.isfinite(at).all() and (np.diff(at) <= 0).all()
+    assert (summary["diverged_oscillator"] >= 0).all() and summary["mu"].values.tolist() == [60.0, 100.0, 500.0]
+    assert "amplitude_mean" not in summary and len(set(summary["steps"].values)) == 1
 
 
 def test_it_is_seen_within_64_steps_where_nothing_is_observed(tmp_path):
@@ -99,6 +118,21 @@ def test_large_finite_numbers_are_finite():
     assert standing.marks["diverged_at"][0] == 2.0 and standing.marks["diverged_oscillator"][0] == 3
     with pytest.raises(FloatingPointError, match=r"between t = 1, when its largest number was 3e\+38, and t = 2: osc"):
         standing.refuse_if_all_diverged()
+
+
+def test_a_figure_that_cannot_be_drawn_is_told_and_the_run_is_done(tmp_path, capsys, monkeypatch):
+    drawings = {"broken": broken, "empty": lambda: None, "whole": Figure}
+    monkeypatch.setattr(SimulateTaskSpec, "figures", lambda self, run: drawings)
+    run = oscillo.run(explosive(ensemble={"vary": {MU: [0.8, 100.0]}}), runs=tmp_path)
+    assert run.state == "done"
+    text = capsys.readouterr().out
+    table, _, told = text.partition("trajectories diverged")
+    assert "results" in table and "the figure `broken` could not be drawn: ValueError: no axes" in told
+    assert [file.name for file in run.directory.figures.iterdir()] == ["whole.png"]
+
+
+def broken():
+    raise ValueError("no axes")
 
 
 def test_what_diverged_is_told_at_the_end(tmp_path, capsys):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from small_simulations import STRENGTH, record, refused, small, variant
+from small_simulations import STRENGTH, record, refused, small, variant, with_parameter
 
 import oscillo
 from oscillo.network.oscillator_layer import OscillatorLayerSpec
@@ -99,14 +99,21 @@ def test_what_is_wrong_with_the_network_is_told_once(tmp_path):
     assert text.startswith("network.layers.0.coupling: the component matrix is 1 x 1") and "ensemble" not in text
 
 
-def test_a_middle_value_that_is_of_another_make_is_told_before_anything_is_made(tmp_path, monkeypatch):
-    """Without shear a frequency lacks the number that others have."""
-    spec = variant("plane", task__ensemble={"vary": {"network.layers.0.frequency.shear": [-1.0, 0.0, 1.0]}})
-    text = refused(tmp_path, spec)
-    assert text.startswith("task.ensemble.vary.network.layers.0.frequency.shear: cannot vary within one batch: ")
+def test_a_value_that_is_of_another_make_is_told_also_where_it_was_not_tried(tmp_path, monkeypatch):
+    spec = small(task__ensemble={"vary": {"network.layers.0.integrator.step_size": [0.1, 0.2]}})
     monkeypatch.setattr(ensemble, "_try", lambda *args: None)  # as where there are too many values to try them all
     text = refused(tmp_path, spec)
-    assert text.startswith("task.ensemble: its members cannot run as one batch: `oscillators.frequency.shear` would")
+    assert text.startswith("task.ensemble: its members cannot run as one batch: `integrator.step_size` would")
+
+
+def test_shear_may_vary_from_none(tmp_path):
+    shear = "network.layers.0.frequency.shear"
+    whole = record(tmp_path / "whole", variant("plane", task__ensemble={"vary": {shear: [0.0, 0.5, -1.0]}}))["series"]
+    for number, value in enumerate((0.0, 0.5, -1.0)):
+        spec = with_parameter(variant("plane"), shear, value)
+        alone = record(tmp_path / str(number), spec)["series"]
+        for name in ("order_parameter", "speed"):
+            np.testing.assert_allclose(alone[name].values[0], whole[name].values[number], rtol=1e-12)
 
 
 def test_seeds_that_draw_what_cannot_differ_are_told(tmp_path):
@@ -182,3 +189,38 @@ def test_a_grid_of_parameters_finds_its_way_back(tmp_path):
     assert dict(grid.sizes) == {"time": 21, "mass": 2, "strength": 2}
     early = grid.isel(time=1).values
     np.testing.assert_allclose(early[0] / early[1], 2.0, rtol=0.02)  # all in phase: only the mass counts
+
+
+@pytest.mark.parametrize("run_seed", [0, 7, 2**32, 2**40 + 5])
+def test_every_seed_draws_numbers_of_its_own_and_the_same_for_all_parameters(run_seed):
+    spec = oscillo.load(small(network__layers__0__frequency={"kind": "drawn"}))
+    draw = lambda **fields: layer_of(  # noqa: E731
+        spec.network, (), EnsembleSpec.model_validate(fields).members, run_seed, torch.float64
+    ).oscillators.frequency.omega.flatten(1)  # pyright: ignore
+    omega = draw(seeds=4, vary={STRENGTH: [1.0, 2.0]})
+    assert len(omega.unique(dim=0)) == 4 and torch.equal(omega[:4], omega[4:])
+    assert torch.equal(draw(seeds=[3])[0], omega[3]) and torch.equal(draw()[0], omega[0])
+
+
+def test_seeds_of_members_do_not_meet():
+    seeds = [ensemble.seed_of(5, member) for member in range(100_000)]
+    assert len(set(seeds)) == len(seeds) and max(seeds) < 2**32
+    assert ensemble.seed_of(5, 0) == 5 and ensemble.seed_of(2**32, 0) != ensemble.seed_of(0, 0)
+
+
+@pytest.mark.parametrize(("key", "values"), [
+    ("network.layers.0.readout.channels", [4.0, 8.0]), (STRENGTH, [1.0, 1.0 + 1e-9]),
+])  # fmt: skip
+def test_what_varies_without_effect_is_told(key, values, tmp_path):
+    spec = small(network__layers__0__readout={"kind": "norm", "channels": 4})
+    spec["task"]["ensemble"] = {"vary": {key: values}}
+    assert "has no effect on a simulation" in refused(tmp_path, spec)
+
+
+def test_seeds_without_anything_drawn_are_told(tmp_path):
+    still = {"task__initial": {"kind": "given", "x": 0.3}, "network__layers__0__frequency": {"kind": "shared"}}
+    assert "all seeds would give the same; leave `seeds` out" in told(tmp_path, seeds=3, **still)
+    disturbed = still | {"task__initial": {"kind": "given", "x": 0.3, "noise": 0.1}}
+    assert oscillo.load(small(task__ensemble={"seeds": 3}, **disturbed)).task.ensemble.size == 3
+    noisy = {"network__layers__0__noise": {"strength": 0.1}, "network__layers__0__integrator": {"kind": "heun"}}
+    assert oscillo.load(small(task__ensemble={"seeds": 3}, **still, **noisy)).task.ensemble.size == 3

@@ -9,7 +9,7 @@ import torch
 from small_simulations import STRENGTH, record, refused, small, variant
 
 import oscillo
-from oscillo.draws import normal
+from oscillo.draws import Draws, normal
 from oscillo.experiment import RunInterrupted
 from oscillo.simulation import Simulation
 
@@ -44,6 +44,14 @@ def test_uniform_states_are_spread_over_the_manifold(tmp_path):
 def test_uniform_states_are_keyed_by_the_seed(tmp_path):
     found = first_states(tmp_path / "a", starting({"kind": "uniform"}, ensemble={"seeds": [7, 2]}))
     assert (found[1] == first_states(tmp_path / "b", starting({"kind": "uniform"}, ensemble={"seeds": [2]}))[0]).all()
+
+
+def test_states_and_frequencies_of_one_seed_are_strangers(tmp_path):
+    spec = small(seed=0, network__layers__0__oscillators=1000, task__steps=1, task__states={"every": 1})
+    spec["network"]["layers"][0]["frequency"] = {"kind": "drawn", "seed": 0}
+    theta = first_states(tmp_path, spec)[0]
+    omega = oscillo.load(spec).network.build(()).layers[0].oscillators.frequency.omega.flatten().numpy()
+    assert abs(np.corrcoef(theta, omega)[0, 1]) < 4.5 / math.sqrt(1000)
 
 
 def test_a_scale_on_a_sphere_is_refused(tmp_path):
@@ -197,6 +205,19 @@ def test_former_runs_that_do_not_fit_are_refused(tmp_path, monkeypatch):
 
 def _interrupted(*args, **rest):
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("initial", [
+    {"kind": "given", "x": 0.5, "noise": 0.1}, {"kind": "given", "x": 0.5}, {"kind": "twisted", "noise": 0.1},
+    {"kind": "uniform"},
+])  # fmt: skip
+def test_states_begin_where_their_draws_are(initial):
+    """On a GPU noise is drawn there, and is added to numbers that were read on the CPU."""
+    loaded = oscillo.load(starting(initial))
+    design = loaded.task.design(loaded.network, loaded.sites)
+    layer = design.layer(design.ensemble.members).to("meta")
+    state = design.initial.states(layer, Draws(3, torch.arange(4, device="meta")))
+    assert state["x"].device.type == "meta" and state["x"].shape == (4, 1, 5)
 
 
 def test_a_former_run_that_diverged_is_refused_where_it_did(tmp_path):

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from small_simulations import STRENGTH, record, refused, small, variant
 
 import oscillo
 from oscillo.simulation import ObservableSpec
-from oscillo.simulation.observables import Observable
+from oscillo.simulation.observables import Moment, Observable
 from oscillo.spec import registered
 
 GRID = {"kind": "convolution", "kernel_size": 3, "learn": False}
@@ -52,7 +53,7 @@ def test_amplitude_and_speed_are_means(tmp_path):
     each = record(tmp_path / "each", observing([{"kind": "speed", "each": True}], "plane"))["series"]["speed"]
     np.testing.assert_allclose(data["series"]["speed"], each.mean("oscillator"), rtol=1e-12)
     moved = abs(np.diff(phasors(data), axis=1)) / 0.1
-    np.testing.assert_allclose(moved, (each.values[:, 1:] + each.values[:, :-1]) / 2, rtol=0.1)
+    np.testing.assert_allclose(moved, (each.values[:, 1:] + each.values[:, :-1]) / 2, rtol=0.1, atol=0.01)
 
 
 def test_energy_falls_where_nothing_turns(tmp_path):
@@ -87,6 +88,52 @@ def test_a_cut_counts_the_links_between_the_sides(tmp_path):
     data = record(tmp_path, spec)
     up = (phasors(data).real > 0).sum(2)
     np.testing.assert_array_equal(data["series"]["cut"], up * (5 - up))
+
+
+def on_edges(folder, lines, **graph):
+    """A cut of five oscillators, of which the second alone is on the other side, at the start."""
+    file = folder / "edges.txt"
+    file.write_text("\n".join(lines))
+    spec = observing([{"kind": "cut"}], initial={"kind": "given", "x": [0.1, 3.0, -0.2, 0.3, 1.0]})
+    spec["network"]["layers"][0]["coupling"] = {"kind": "graph", "file": str(file)} | graph
+    return spec
+
+
+@pytest.mark.parametrize("lines", [
+    ["0 1 2.5", "1 2 0.25", "2 3 7"], ["1 0 2.5", "2 1 0.25", "2 3 7"], ["1 0 2.5", "1 2 0.25", "3 2 7", "4 4 3"],
+])  # fmt: skip
+def test_a_cut_does_not_depend_on_how_edges_are_written(lines, tmp_path):
+    assert record(tmp_path, on_edges(tmp_path, lines))["series"]["cut"].values[0, 0] == 2.75
+
+
+def test_a_cut_of_directed_or_normalised_links_is_refused(tmp_path):
+    lines = ["0 1", "1 2"]
+    text = refused(tmp_path, on_edges(tmp_path, lines, directed=True))
+    assert text == (
+        "task.observables.0: `cut` is about edges without a direction, and those of this graph have one; leave `cut` "
+        "out"
+    )
+    assert oscillo.load(on_edges(tmp_path, [*lines, "1 0", "2 1"], directed=True))  # both ways is no direction
+    text = refused(tmp_path, on_edges(tmp_path, lines, normalization="degree"))
+    assert text.endswith("divides them, each end otherwise; take `normalization: none`")
+    nested = on_edges(tmp_path, lines, directed=True)
+    graph = nested["network"]["layers"][0]["coupling"]
+    inner = {"kind": "sum", "terms": [graph, {"kind": "mean_field"}]}
+    nested["network"]["layers"][0]["coupling"] = {"kind": "sum", "terms": [inner]}
+    assert "edges without a direction" in refused(tmp_path, nested)
+
+
+def test_a_cut_stays_on_its_device_and_keeps_what_is_no_number(tmp_path):
+    loaded = oscillo.load(on_edges(tmp_path, ["0 1", "1 2"]))
+    design = loaded.task.design(loaded.network, loaded.sites)
+    layer = design.layer(design.ensemble.members)
+    x = torch.tensor([[[0.0, 3.0, 0.0, 0.0, 0.0]], [[0.0, 3.0, math.nan, 0.0, 0.0]]])
+    for device in ("cpu", "meta"):
+        cut = loaded.task.observables[0].build(layer.to(device), 0.1)
+        found = cut.measure(Moment(layer, {"x": x.to(device)}, None, torch.zeros(())))["cut"]
+        assert found.device.type == device and found.shape == (2,)
+        if device == "cpu":
+            assert found[0] == 2 and found[1].isnan()
 
 
 @pytest.mark.parametrize("sites", [(4, 5), (2, 3, 4)])
@@ -127,12 +174,27 @@ def test_every_kind_fills_what_it_names(kind):
     ({"kind": "phase_locking"}, "sphere", "`phase_locking` is about phases, and a sphere of 4 components has none"),
     ({"kind": "order_parameter", "moment": 2}, "sphere", "`order_parameter with moment 2` is about phases"),
     ({"kind": "cut"}, "kuramoto", "`cut` is about the edges of a graph, and the coupling is mean_field"),
+    ({"kind": "energy"}, "delayed", "with delays there is no energy of the state alone; leave `energy` out"),
     ({"kind": "local_order", "radius": 3}, "kuramoto", "a window of 7 is longer than the ring, 5"),
     ({"kind": "local_order", "radius": 1, "boundary": "zero"}, "kuramoto", "a ring has no edge; leave out `boundary`"),
 ])  # fmt: skip
 def test_what_cannot_be_observed_is_told(observable, name, words, tmp_path):
     text = refused(tmp_path, observing([{"kind": "order_parameter"}, observable], name))
     assert text.startswith("task.observables.1: ") and words in text
+
+
+@pytest.mark.parametrize("to", ["pairs", "mean_field"])
+def test_one_oscillator_alone_cannot_lock(to, tmp_path):
+    spec = small(network__layers__0__oscillators=1, task__observables=[{"kind": "phase_locking", "to": to}])
+    words = "task.observables.0: one oscillator has no other to lock to; leave `phase_locking` out"
+    assert refused(tmp_path, spec) == words
+
+
+def test_delays_of_a_term_leave_no_energy(tmp_path):
+    graph = {"kind": "graph", "generator": "cycle_graph", "delay": {"time": 0.3}}
+    spec = observing([{"kind": "energy"}])
+    spec["network"]["layers"][0]["coupling"] = {"kind": "sum", "terms": [{"kind": "mean_field"}, graph]}
+    assert "with delays there is no energy" in refused(tmp_path, spec)
 
 
 def test_a_map_has_no_speed(tmp_path):

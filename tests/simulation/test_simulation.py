@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from made_tensors import MadeTensors
 from small_simulations import (
     STRENGTH,
     VARIANTS,
@@ -38,7 +39,9 @@ def differing(one, other):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_is_recorded_is_what_a_loop_by_hand_gives(name, tmp_path):
     spec = variant(name, task__states={"every": 1})
-    spec["task"]["observables"] = [{"kind": "order_parameter"}, {"kind": "energy"}, {"kind": "speed", "each": True}]
+    spec["task"]["observables"] = [{"kind": "order_parameter"}, {"kind": "speed", "each": True}]
+    if name != "delayed":
+        spec["task"]["observables"].append({"kind": "energy"})
     data = record(tmp_path, spec)
     layer, states = loop_by_hand(spec, 20)
     oscillators, dt = layer.oscillators, layer.dt
@@ -57,8 +60,17 @@ def test_what_is_recorded_is_what_a_loop_by_hand_gives(name, tmp_path):
             "order_parameter": seen.mean(-1).norm(), "energy": oscillators.energy(state, None, here.y)[0],
             "speed": here.velocity.expand_as(state["x"]).norm(dim=-2)[0],
         }  # fmt: skip
-        for one, value in found.items():
+        for one in series.data_vars:
+            value = found[str(one)]
             np.testing.assert_allclose(series[one].values[0, k], value, rtol=1e-12, atol=1e-12, err_msg=f"{one} at {k}")
+
+
+@pytest.mark.parametrize("name", ["sphere", "dopri5"])
+def test_only_what_was_measured_is_told(name, tmp_path):
+    """A drift of 0 that nobody has looked for would say that a step never leaves the manifold."""
+    summary = record(tmp_path, variant(name))["summary"].to_dataset()
+    told = {"steps", "evaluations", "diverged_at", "diverged_oscillator"}
+    assert told <= set(summary) and (told | {"drift", "rejected"} <= set(summary)) == (name == "dopri5")
 
 
 @pytest.mark.parametrize(("name", "batch"), [("kuramoto", None), *((name, 3) for name in VARIANTS)])
@@ -91,6 +103,18 @@ def test_batches_of_any_size_leave_the_same(tmp_path):
                 assert differing(found[0][group].to_dataset(), other[group].to_dataset()) < 1e-13
 
 
+@pytest.mark.parametrize("batch", [None, 2])
+def test_a_run_does_not_copy_what_delays_remember(tmp_path, batch):
+    made = []
+    for steps in (20, 60):
+        spec = variant("delayed", task__steps=steps, task__batch=batch, task__ensemble={"seeds": 4})
+        spec["network"]["layers"][0]["coupling"]["delay"]["time"] = 50.0
+        with MadeTensors(2 * 500 * 2 * 5) as counter:  # the past of a batch of two
+            record(tmp_path / str(steps), spec)
+        made.append(counter.count)
+    assert made[0] == made[1]
+
+
 def test_a_seed_starts_at_the_same_place_for_every_value(tmp_path):
     spec = small(task__states={"every": 20}, task__ensemble={"seeds": [4, 1], "vary": {STRENGTH: [0.0, 1.0, 2.0]}})
     first = record(tmp_path, spec)["states"]["phase"].isel(time=0)
@@ -119,6 +143,21 @@ def test_what_lies_in_the_transient_is_not_kept_unless_asked_for(tmp_path):
         summary = data["summary"].to_dataset()
         np.testing.assert_allclose(summary["order_parameter_mean"], behind.mean("time"), rtol=1e-12)
         np.testing.assert_allclose(summary["order_parameter_std"], behind.std("time", ddof=1), rtol=1e-12)
+
+
+def test_turns_that_were_not_seen_are_not_guessed(tmp_path):
+    """Ten radians per time, seen every half unit of time: 5 radians look like -1.28."""
+    spec = variant("plane", task__observables=[{"kind": "mean_frequency"}])
+    spec["network"]["layers"][0] |= {
+        "frequency": {"kind": "per_oscillator", "init": [10.0, 1.0, -1.0, -10.0, 0.0]},
+        "coupling": {"kind": "mean_field", "strength": 0.0}, "integrator": {"kind": "rk4", "step_size": 0.01},
+    }  # fmt: skip
+    spec["task"] |= {"steps": 1000, "every": 50}
+    found = record(tmp_path / "seldom", spec)["summary"]["mean_frequency"].values[0]
+    np.testing.assert_allclose(found, [np.nan, 1.0, -1.0, np.nan, 0.0], atol=1e-4)
+    spec["task"] |= {"every": 10}
+    found = record(tmp_path / "often", spec)["summary"]["mean_frequency"].values[0]
+    np.testing.assert_allclose(found, [10.0, 1.0, -1.0, -10.0, 0.0], atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "step"), [("kuramoto", 0.1), ("kuramoto", 2.0), ("plane", 0.1)])

@@ -55,7 +55,7 @@ class FeedForwardBlockSpec(BlockSpec):
     """h' = h + W_2 gelu(W_1 layer_norm(h))."""
 
     kind: Literal["feed_forward"] = "feed_forward"
-    ratio: float = Field(default=2.0, gt=0, description="Hidden channels over channels.")
+    ratio: float = Field(default=2.0, gt=0, allow_inf_nan=False, description="Hidden channels over channels.")
 
     def build(self, shape: StateShape) -> FeedForwardBlock:
         """The block."""
@@ -80,7 +80,9 @@ class PositionTableBlockSpec(BlockSpec):
     """h' = h + a trained vector for each site, started as a sinusoid of row and column."""
 
     kind: Literal["position_table"] = "position_table"
-    base: float = Field(default=10000.0, gt=1, description="Ratio of the fastest to the slowest sinusoid.")
+    base: float = Field(
+        default=10000.0, gt=1, allow_inf_nan=False, description="Ratio of the fastest to the slowest sinusoid."
+    )
 
     def problems(self, shape: StateShape) -> list[str]:
         """The sinusoids need a grid and channels in fours."""

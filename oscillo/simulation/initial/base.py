@@ -23,6 +23,11 @@ class InitialSpec(ComponentSpec):
 
     role: ClassVar[str] = "initial"
 
+    @property
+    def differs(self) -> bool:
+        """Whether samples of different seeds may start from different states."""
+        return True
+
     def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...], samples: int) -> list[Problem]:
         """Reasons why so many samples of that layer cannot start so, each with its place; empty when they can."""
         return []
@@ -51,9 +56,14 @@ class DisturbedInitialSpec(InitialSpec):
         description="Standard deviation of normal numbers that are added to it, for each sample its own.",
     )  # fmt: skip
 
+    @property
+    def differs(self) -> bool:
+        """By the noise."""
+        return self.noise > 0
+
     def disturbed(self, x: Tensor, layer: OscillatorLayer, draws: Draws) -> Tensor:
-        """One state x [*sites, component, oscillator] for all samples, with noise for each."""
-        together = x.double().expand(len(draws.index), *x.shape)
+        """One state x [*sites, component, oscillator] for all samples, with noise for each, where the draws are."""
+        together = x.to(draws.index.device, torch.float64).expand(len(draws.index), *x.shape)
         if not self.noise:
             return together.clone()
         return together + self.noise * draws.normal(tuple(x.shape), purpose=DISTURBANCE).double()

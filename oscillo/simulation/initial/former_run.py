@@ -33,6 +33,11 @@ class FormerRunInitialSpec(InitialSpec):
         description="The sample of it that all start from; left out, each from the sample of its own number.",
     )  # fmt: skip
 
+    @property
+    def differs(self) -> bool:
+        """Where each sample starts from one of its own."""
+        return self.sample is None
+
     def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...], samples: int) -> list[Problem]:
         """A run that has got anywhere, with finite states of this shape, and as many as there are samples."""
         shape = layer.shape(sites)

@@ -8,8 +8,9 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
+from oscillo.couplings import CouplingSpec, SumCouplingSpec
 from oscillo.layout import State, StateShape
-from oscillo.measures import Running
+from oscillo.measures import Running, merge_sites
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
 from oscillo.oscillators import Evaluation
 from oscillo.spec import ComponentSpec
@@ -52,8 +53,7 @@ class Moment:
     @cached_property
     def population(self) -> Tensor:
         """What others see, with the sites as further oscillators: [sample, component, oscillator]."""
-        z = self.seen
-        return z.movedim(-2, 1).flatten(2)
+        return merge_sites(self.seen, len(self.layer.shape.sites))
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -130,6 +130,18 @@ def counted(running: Running, samples: int) -> Running:
 def uncounted(running: Running) -> Running:
     """The same as an accumulator takes it, with one count for all samples."""
     return {name: value[0] if name == "count" else value for name, value in running.items()}
+
+
+def terms_of(layer: OscillatorLayerSpec) -> list[CouplingSpec]:
+    """The couplings whose fields a layer adds up; the only one where it is no sum."""
+    pending, found = [layer.coupling], []
+    while pending:
+        coupling = pending.pop(0)
+        if isinstance(coupling, SumCouplingSpec):
+            pending = [*coupling.terms, *pending]
+        else:
+            found.append(coupling)
+    return found
 
 
 def is_planar(layer: OscillatorLayerSpec) -> bool:

@@ -6,8 +6,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from oscillo.network.oscillator_layer import OscillatorLayer
-from oscillo.simulation.observables.base import Moment, ObservableSpec, Series, Variable
+from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
+from oscillo.simulation.observables.base import Moment, ObservableSpec, Series, Variable, terms_of
 from oscillo.spec import register
 
 
@@ -16,6 +16,12 @@ class EnergySpec(ObservableSpec):
     """The energy of the oscillators, their kinetic energy included."""
 
     kind: Literal["energy"] = "energy"
+
+    def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
+        """What an oscillator feels has to come from where the others are."""
+        if any(getattr(term, "delay", None) is not None for term in terms_of(layer)):
+            return ["with delays there is no energy of the state alone; leave `energy` out"]
+        return []
 
     def build(self, layer: OscillatorLayer, interval: float) -> Energy:
         """The energy of the layer."""

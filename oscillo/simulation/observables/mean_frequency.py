@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import pi
 from typing import Literal
 
 import torch
@@ -24,7 +25,11 @@ from oscillo.spec import register
 
 @register
 class MeanFrequencySpec(ObservableSpec):
-    """Angle turned through after the transient, over the time it took, in radians per unit of time."""
+    """Angle turned through after the transient, over the time it took, in radians per unit of time.
+
+    On the circle whole turns are counted. Elsewhere angles are compared between observations, and an oscillator that
+    may turn by more than a quarter turn from one to the next gets NaN: observe more often.
+    """
 
     kind: Literal["mean_frequency"] = "mean_frequency"
 
@@ -71,19 +76,40 @@ class ByTurns(Summary):
 
 
 class ByAngles(Summary):
-    """From the angles between observations, for states that count no turns: right below half a turn each."""
+    """From the angles between observations, for states that count no turns.
+
+    Half a turn and more cannot be told from the rest to a whole one. How fast oscillators turn when they are observed
+    says whether that may have happened.
+    """
 
     def __init__(self, layer: OscillatorLayer, interval: float) -> None:
         self.variables, self.accumulator = _variable(layer), MeanFrequency(interval)
+        self.flows = layer.integrator.flows
 
     def start(self, moment: Moment) -> Running:
         """Nothing turned yet."""
-        return counted(self.accumulator.start(moment.seen), len(moment.seen))
+        running = counted(self.accumulator.start(moment.seen), len(moment.seen))
+        return running | {"fastest": torch.zeros_like(running["turned"])}
 
     def update(self, running: Running, moment: Moment) -> Running:
         """With the angle since the observation before."""
-        return counted(self.accumulator.update(uncounted(running), moment.seen), len(moment.seen))
+        fastest = running["fastest"]
+        if self.flows:
+            fastest = torch.maximum(fastest, _angular_speed(moment).double())
+        rest = {name: value for name, value in running.items() if name != "fastest"}
+        rest = counted(self.accumulator.update(uncounted(rest), moment.seen), len(moment.seen))
+        return rest | {"fastest": fastest}
 
     def result(self, running: Running) -> dict[str, Tensor]:
-        """The frequencies."""
-        return {"mean_frequency": self.accumulator.result(uncounted(running))["frequency"]}
+        """The frequencies; NaN where they may be others."""
+        fastest = running["fastest"]
+        rest = {name: value for name, value in running.items() if name != "fastest"}
+        found = self.accumulator.result(uncounted(rest))["frequency"]
+        return {"mean_frequency": torch.where(fastest * self.accumulator.interval > pi / 2, torch.nan, found)}
+
+
+def _angular_speed(moment: Moment) -> Tensor:
+    """|d phase/dt| of planar vectors, [sample, *sites, oscillator]; 0 at the origin, where there is no phase."""
+    x, v = moment.state["x"], moment.evaluation.velocity
+    turning = x[..., 0, :] * v[..., 1, :] - x[..., 1, :] * v[..., 0, :]
+    return (turning / x.square().sum(-2)).abs().nan_to_num(nan=0.0, posinf=0.0)

@@ -28,9 +28,11 @@ class PhaseLockingSpec(ObservableSpec):
     )
 
     def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
-        """Phases, and no more pairs than memory bears."""
+        """Phases of several oscillators, and no more pairs than memory bears."""
         shape = layer.shape(sites)
         n = shape.positions * shape.oscillators
+        if n < 2:
+            return ["one oscillator has no other to lock to; leave `phase_locking` out"]
         if self.to == "pairs" and n > _MOST:
             return [f"all pairs of {n} oscillators are {n * n} numbers for each sample; take `to: mean_field`"]
         return no_phase(layer, "phase_locking")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,22 +20,31 @@ from oscillo_tasks.simulate.pictures import oscillators_figure
 _LINES = 7
 """Members up to which each has a line of its own."""
 
+_FREQUENCIES = 5
+"""Members whose frequencies are shown."""
+
 _COLOURS = "viridis"
 """Of lines for the values of a parameter."""
 
 
-def figures(run: Any) -> dict[str, Figure]:
-    """All figures that the recorded numbers allow, by name."""
-    data, made = run.data, {}
-    if "series" in data.children:
-        made["series"] = _series_figure(data["series"].to_dataset(), run.spec["name"])
-    if "states" in data.children:
-        made["oscillators"] = oscillators_figure(data["states"].to_dataset(), run.spec["name"])
-    if "summary" in data.children:
-        summary = data["summary"].to_dataset()
-        made["parameters"] = _parameters_figure(summary, run.spec["name"])
-        made["frequencies"] = _frequencies_figure(summary, run.spec["name"])
-    return {name: figure for name, figure in made.items() if figure is not None}
+def figures(run: Any) -> dict[str, Callable[[], Figure | None]]:
+    """What draws the figures, by name; they give None where the recorded numbers allow none."""
+    data, name = run.data, run.spec["name"]
+    groups = {
+        "series": ("series", _series_figure), "oscillators": ("states", oscillators_figure),
+        "parameters": ("summary", _parameters_figure), "frequencies": ("summary", _frequencies_figure),
+    }  # fmt: skip
+    return {
+        figure: partial(_drawn, draw, data[group], name)
+        for figure, (group, draw) in groups.items()
+        if group in data.children
+    }
+
+
+def _drawn(draw: Callable[[xr.Dataset, str], Figure | None], group: xr.DataTree, name: str) -> Figure | None:
+    with warnings.catch_warnings():  # where members have diverged, there is nothing to take a mean of
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return draw(group.to_dataset(), name)
 
 
 def member_labels(data: xr.Dataset) -> list[str]:
@@ -43,6 +54,13 @@ def member_labels(data: xr.Dataset) -> list[str]:
         ", ".join(f"{name.replace('_', ' ')} {data[name].values[i]:.4g}" for name in varying)
         for i in range(_samples(data))
     ]
+
+
+def spread_out(among: np.ndarray, most: int) -> np.ndarray:
+    """Numbers of at most so many samples, evenly spread over those that are among them, bool [sample]."""
+    numbers = np.flatnonzero(among)
+    places = np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round().astype(int)
+    return numbers[np.unique(places)]
 
 
 def _varying(data: xr.Dataset) -> list[str]:
@@ -82,7 +100,7 @@ def _series_figure(series: xr.Dataset, name: str) -> Figure | None:
                 one.plot(series["time"], series[key].isel(sample=i), **series_style(i).line, label=label, linewidth=1.2)
         one.set_ylabel(str(series[key].attrs.get("long_name", key)))
         if key.startswith("order_parameter"):
-            one.set_ylim(-0.02, 1.02)
+            _from_zero(one)
     axes[-1].set_xlabel("time")
     if not many and any(labels):
         axes[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -95,6 +113,12 @@ def _series_figure(series: xr.Dataset, name: str) -> Figure | None:
         )
     headline(figure, f"{name}: what was observed along time", caption)
     return figure
+
+
+def _from_zero(axes: Axes) -> None:
+    """Show order parameters from 0 to 1, or to the largest there is: amplitudes count, and may be above one."""
+    highest = max(1.0, axes.dataLim.y1)
+    axes.set_ylim(-0.02 * highest, 1.02 * highest)
 
 
 def _repeated(data: xr.Dataset, key: str) -> bool:
@@ -148,7 +172,7 @@ def _parameters_figure(summary: xr.Dataset, name: str) -> Figure | None:
             )
         one.set_ylabel(str(summary[key].attrs.get("long_name", key)))
         if key.startswith("order_parameter"):
-            one.set_ylim(-0.02, 1.02)
+            _from_zero(one)
     axes[-1].set_xlabel(along.replace("_", " "))
     if others:
         axes[0].legend()
@@ -168,7 +192,9 @@ def _frequencies_figure(summary: xr.Dataset, name: str) -> Figure | None:
     if "mean_frequency" not in summary or summary["mean_frequency"].dims != ("sample", "oscillator"):
         return None
     values = summary["mean_frequency"]
-    shown = np.unique(np.linspace(0, _samples(summary) - 1, min(_samples(summary), 5)).round().astype(int))
+    shown = spread_out(np.isfinite(values.values).any(1), _FREQUENCIES)  # the others have diverged
+    if not len(shown):
+        return None
     labels = member_labels(summary)
     figure = new_figure(7.0, 3.4)
     axes = figure.subplots()
@@ -179,7 +205,8 @@ def _frequencies_figure(summary: xr.Dataset, name: str) -> Figure | None:
     axes.set_ylabel("mean frequency (rad/time)")
     if any(labels):
         axes.legend(markerscale=3, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    low, high = np.nanquantile(values.isel(sample=shown), [0.01, 0.99])
+    numbers = values.values[shown]
+    low, high = np.quantile(numbers[np.isfinite(numbers)], [0.01, 0.99])
     margin = max(0.1 * (high - low), 1e-3)  # locked oscillators differ by rounding errors, which are not worth a scale
     axes.set_ylim(low - margin, high + margin)
     headline(

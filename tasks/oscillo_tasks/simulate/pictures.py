@@ -37,10 +37,9 @@ def angles(values: xr.DataArray) -> xr.DataArray | None:
 
 def _rasters(states: xr.Dataset, key: str, name: str) -> Figure:
     """Oscillators against time, coloured by their phase, or by the first component."""
-    from oscillo_tasks.simulate.figures import member_labels
+    from oscillo_tasks.simulate.figures import member_labels, spread_out
 
-    members = min(_MEMBERS, states.sizes["sample"])
-    chosen = np.unique(np.linspace(0, states.sizes["sample"] - 1, members).round().astype(int))
+    chosen = spread_out(np.ones(states.sizes["sample"], bool), _MEMBERS)
     values, labels = states[key].isel(sample=chosen), [member_labels(states)[i] for i in chosen]
     phases = angles(values)
     figure = new_figure(7.2, 0.9 + 2.0 * len(chosen))
@@ -64,12 +63,17 @@ def _rasters(states: xr.Dataset, key: str, name: str) -> Figure:
     return figure
 
 
-def _grids(states: xr.Dataset, key: str, name: str) -> Figure:
-    """The grid at some times, coloured by phase, or by the first three principal components of the state."""
-    from oscillo_tasks.simulate.figures import member_labels
+def _grids(states: xr.Dataset, key: str, name: str) -> Figure | None:
+    """The grid at some times, coloured by phase, or by the first three principal components of the state.
 
-    members = min(_MEMBERS, states.sizes["sample"])
-    chosen = np.unique(np.linspace(0, states.sizes["sample"] - 1, members).round().astype(int))
+    Members that have diverged are left out; None where all have.
+    """
+    from oscillo_tasks.simulate.figures import member_labels, spread_out
+
+    last = states[key].isel(time=-1)
+    chosen = spread_out(np.isfinite(last).all([dim for dim in last.dims if dim != "sample"]).values, _MEMBERS)
+    if not len(chosen):
+        return None
     steps = np.unique(np.geomspace(1, states.sizes["time"], _SNAPSHOTS).round().astype(int) - 1)
     labels = member_labels(states)
     figure = new_figure(1.5 * len(steps) + 0.6, 1.45 * len(chosen) + 0.9)

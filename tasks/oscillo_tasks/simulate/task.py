@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from oscillo.simulation import (
 from oscillo.spec import Component, LocatedError, Spec, register
 from oscillo.stimuli import DrivenStimulusSpec, NoStimulusSpec
 from oscillo.values import read_array
+from oscillo_tasks.simulate.objections import objections
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,8 +93,22 @@ class SimulateTaskSpec(SimulationTaskSpec):
         found += self._unobservable(layer, sites)
         found += self._input_problems(layer, sites)
         if not network.problems(sites):  # what is wrong with the network is told at its own place
-            found += [(("ensemble", *place), text) for place, text in self.ensemble.problems(network, sites)]
+            differ = self.initial.differs or layer.noise is not None
+            objections = self.ensemble.problems(network, sites, paths_differ=differ)
+            found += [(("ensemble", *place), text) for place, text in objections]
         return found
+
+    def network_problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
+        """What a simulation would pass over, or what members would share that must not."""
+        return objections(network.layers[0], self.ensemble.size, driven=self.input is not None)
+
+    def completed(self, network: NetworkSpec) -> NetworkSpec:
+        """A stimulus that is left out is none where there is no `input` to make one of."""
+        first, *others = network.layers
+        declared = "stimulus" in first.model_fields_set or not isinstance(first, OscillatorLayerSpec)
+        if declared or self.input is not None:
+            return network
+        return network.model_copy(update={"layers": [first.model_copy(update={"stimulus": NoStimulusSpec()}), *others]})
 
     def _unobservable(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[Problem]:
         """What cannot be taken from the layer, or is there twice."""
@@ -152,11 +168,11 @@ class SimulateTaskSpec(SimulationTaskSpec):
         layer = network.layers[0]
         assert isinstance(layer, OscillatorLayerSpec)
         return Design(
-            network, sites, self.course(layer), self.initial, self.ensemble, self.observables, seed, dtype, self.batch,
-            self._arriving(layer, sites), 60 * self.checkpoint_minutes,
+            network, sites, self.course(layer), self.initial, self.ensemble, self.observables, seed, dtype,
+            60 * self.checkpoint_minutes, self.batch, self._arriving(layer, sites),
         )  # fmt: skip
 
-    def figures(self, run: Any) -> dict[str, Figure]:
+    def figures(self, run: Any) -> dict[str, Callable[[], Figure | None]]:
         """What the series show, and where states are kept, what oscillators do."""
         from oscillo_tasks.simulate.figures import figures
 

@@ -234,7 +234,7 @@ def test_waves_stay_in_the_fish(simulate: Simulate) -> None:
     assert within == pytest.approx(0.89, abs=0.06)  # elsewhere .898 and .890
     assert water == pytest.approx(0.03, abs=0.01)
     assert float(data["series/energy"][0, -1]) / 64**2 == pytest.approx(-1.337, abs=0.01)
-    free = simulate("fish", "~task.input")["states/state"]
+    free = simulate("fish", "~task.input", "network.layers.0.stimulus.kind=none")["states/state"]
     assert min(speeds(free, inside)) > 0.8  # elsewhere 1.02 to 1.12
 
 
