@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from oscillo.plotting import headline, new_figure, series_style, style
 from oscillo_tasks.simulate.pictures import oscillators_figure
@@ -56,7 +57,7 @@ def member_labels(data: xr.Dataset) -> list[str]:
     ]
 
 
-def spread_out(among: np.ndarray, most: int) -> np.ndarray:
+def spread_out(among: ArrayLike, most: int) -> np.ndarray:
     """Numbers of at most so many samples, evenly spread over those that are among them, bool [sample]."""
     numbers = np.flatnonzero(among)
     places = np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round().astype(int)
@@ -192,7 +193,7 @@ def _frequencies_figure(summary: xr.Dataset, name: str) -> Figure | None:
     if "mean_frequency" not in summary or summary["mean_frequency"].dims != ("sample", "oscillator"):
         return None
     values = summary["mean_frequency"]
-    shown = spread_out(np.isfinite(values.values).any(1), _FREQUENCIES)  # the others have diverged
+    shown = spread_out(np.isfinite(values.values).any(axis=1), _FREQUENCIES)  # the others have diverged
     if not len(shown):
         return None
     labels = member_labels(summary)

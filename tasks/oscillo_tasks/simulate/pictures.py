@@ -70,8 +70,8 @@ def _grids(states: xr.Dataset, key: str, name: str) -> Figure | None:
     """
     from oscillo_tasks.simulate.figures import member_labels, spread_out
 
-    last = states[key].isel(time=-1)
-    chosen = spread_out(np.isfinite(last).all([dim for dim in last.dims if dim != "sample"]).values, _MEMBERS)
+    last = states[key].isel(time=-1).transpose("sample", ...).values
+    chosen = spread_out(np.isfinite(last).reshape(len(last), -1).all(axis=1), _MEMBERS)
     if not len(chosen):
         return None
     steps = np.unique(np.geomspace(1, states.sizes["time"], _SNAPSHOTS).round().astype(int) - 1)
