@@ -84,7 +84,7 @@ def layers(draw: st.DrawFn) -> dict[str, Any]:
     rows, columns = draw(st.integers(2, 5)), draw(st.integers(2, 5))
     declared: dict[str, Any] = {
         "n": n, "ch": ch, "J": "attn" if attention else "conv", "heads": heads, "gta": gta,
-        "hw": [draw(st.integers(1, 5)), draw(st.integers(1, 5))],
+        "hw": [draw(st.integers(1, 5)), draw(st.integers(2, 5))],
         "ksize": draw(st.sampled_from([1, 3, 5])), "c_norm": draw(st.sampled_from(["gn", "sandb", "none", None])),
         "use_omega": n % 2 == 0 and draw(st.booleans()), "global_omg": draw(st.booleans()),
         "init_omg": draw(st.floats(0, 1.5)), "apply_proj": draw(st.booleans()),
