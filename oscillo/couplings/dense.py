@@ -59,6 +59,11 @@ class DenseCouplingSpec(LinearCouplingSpec):
             raise ValueError("weights come from a file or are drawn: give `weights`, or `distribution` and `seed`")
         if self.learn and self.normalization == "strength":
             raise ValueError("trained weights are not normalised by strength: take `normalization: none` or `size`")
+        if self.symmetric and self.normalization == "strength":
+            raise ValueError(
+                "strengths differ, and dividing by them makes W asymmetric: leave out `symmetric`, or take "
+                "`normalization: size`"
+            )
         if self.lengths is not None and (self.delay is None or self.delay.speed is None):
             raise ValueError(
                 "`lengths` say how long a signal takes with `delay: {speed: ...}`; give it, or leave them out"

@@ -164,6 +164,7 @@ def test_lengths_are_not_negative(tmp_path: Path) -> None:
         ({"weights": "w.npy", "seed": 1}, "from a file or are drawn"),
         ({"weights": "w.npy", "distribution": {"kind": "normal"}}, "from a file or are drawn"),
         ({"learn": True, "normalization": "strength"}, "not normalised by strength"),
+        ({"symmetric": True, "normalization": "strength"}, "makes W asymmetric"),
         ({"lengths": "l.npy"}, "give it, or leave them out"),
         ({"lengths": "l.npy", "delay": {"time": 1.0}}, "give it, or leave them out"),
         ({"delay": {}}, "a delay has a `time`, or a `speed`"),
