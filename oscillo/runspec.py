@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from pydantic import Field, field_validator, model_validator
 
-from oscillo.network import Network, NetworkSpec
+from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec
+from oscillo.network.layer import Problem as NetworkProblem
 from oscillo.recording import RunDirectory
 from oscillo.spec import (
     Component,
@@ -109,9 +111,20 @@ class RunSpec(Spec):
         except ValueError as error:
             return [SpecProblem(("network", "sites"), str(error))]
         objections = self.network.problems(sites) + self.task.network_problems(self.network, sites)
+        objections += self._too_fine()
         found = [SpecProblem(("network", *place), text) for place, text in objections]
         found += [SpecProblem(("task", *place), text) for place, text in self.task.problems(self.network, sites)]
         return found or (self._evaluation_problems(sites) if self.task.learns else [])
+
+    def _too_fine(self) -> list[NetworkProblem]:
+        """Tolerances that numbers of this precision cannot keep, each with its place in the network."""
+        resolution = torch.finfo(torch.float64 if self.precision == "float64" else torch.float32).eps
+        return [
+            (("layers", number, "integrator"), text)
+            for number, layer in enumerate(self.network.layers)
+            if isinstance(layer, OscillatorLayerSpec)
+            for text in layer.integrator.precision_problems(resolution)
+        ]
 
     def _evaluation_problems(self, sites: tuple[int, ...]) -> list[SpecProblem]:
         """Steps, votes and early stops that the network or the task cannot serve."""

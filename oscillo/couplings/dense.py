@@ -47,7 +47,9 @@ class DenseCouplingSpec(LinearCouplingSpec):
         description="`size` divides all weights by n; `strength` divides what an oscillator feels by the sum of the "
         "absolute weights that reach it.",
     )
-    delay: DelaySpec | None = Field(default=None, description="How long links take; left out, no time.")
+    delay: DelaySpec | None = Field(
+        default=None, description="How long links take: `{time: 0.2}`, or `{speed: 8.0}`; left out, no time."
+    )
     lengths: str | None = Field(
         default=None, description="File of the lengths of the links, a matrix as `weights`, for `delay: {speed: ...}`."
     )

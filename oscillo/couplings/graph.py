@@ -23,7 +23,9 @@ class GraphCouplingSpec(LinearCouplingSpec, GraphSource):
     """A sparse network between the oscillators of a layer without sites: its nodes are the oscillator axis."""
 
     kind: Literal["graph"] = "graph"
-    delay: DelaySpec | None = Field(default=None, description="How long links take; left out, no time.")
+    delay: DelaySpec | None = Field(
+        default=None, description="How long links take: `{time: 0.2}`, or `{speed: 8.0}`; left out, no time."
+    )
     learn: bool = Field(default=False, description="Whether the weights of the links are trained.")
 
     @model_validator(mode="after")

@@ -117,7 +117,9 @@ def _read_line_by_line(path: Path, columns: Columns) -> Rows:
         (number, text), more = wrong[0], len(wrong) - 1
         others = f" (and {more} more such line{'s' * (more > 1)})" if more else ""
         found = repr(text if len(text) <= 60 else text[:57] + "...")
-        raise ValueError(f"{path}:{number}: expected {columns}, found {found}{others}")
+        raise ValueError(
+            f"{path}:{number}: expected {columns}, found {found}{others}; comments and names begin with `#`"
+        )
     return Rows(np.array(nodes, np.int64), np.array(numbers), np.array(given, np.int64))
 
 

@@ -63,9 +63,25 @@ class IntegratorSpec(ComponentSpec):
             return [f"the shortest delay is {shortest:g}, less than a step of {self.step_size:g}; take shorter steps"]
         return []
 
+    def precision_problems(self, resolution: float) -> list[str]:
+        """Reasons why this integrator cannot do what it promises with numbers of that relative resolution."""
+        return []
+
     def build(self) -> Integrator:
         """The module that takes one step."""
         raise NotImplementedError
+
+
+def tolerance_problems(rtol: float, atol: float, resolution: float) -> list[str]:
+    """Reasons why a solver cannot keep the tolerances with numbers of that relative resolution."""
+    least = 4 * resolution  # an error is the difference of several rounded numbers
+    if max(rtol, atol) >= least:
+        return []
+    return [
+        f"`rtol` {rtol:g} and `atol` {atol:g} are finer than the numbers themselves: states of order one take a "
+        f"tolerance of {least:.1g} or more in this precision; take larger ones, or `precision: float64` where that is "
+        "finer"
+    ]
 
 
 class Integrator(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from oscillo.integrators.base import Integrator, IntegratorSpec
+from oscillo.integrators.base import Integrator, IntegratorSpec, tolerance_problems
 from oscillo.integrators.runge_kutta import combined
 from oscillo.layout import State
 from oscillo.oscillators import Evaluation, Oscillators
@@ -56,6 +56,10 @@ class Dopri5Spec(IntegratorSpec):
     rtol: float = Field(default=1e-5, gt=0, allow_inf_nan=False, description="Relative tolerance of one inner step.")
     atol: float = Field(default=1e-6, gt=0, allow_inf_nan=False, description="Absolute tolerance of one inner step.")
     max_step: float | None = Field(default=None, gt=0, description="Longest inner step, in units of time.")
+
+    def precision_problems(self, resolution: float) -> list[str]:
+        """Tolerances that cannot be met."""
+        return tolerance_problems(self.rtol, self.atol, resolution)
 
     def build(self) -> Dopri5:
         """The solver."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torchdiffeq import odeint, odeint_adjoint
 
-from oscillo.integrators.base import Integrator, IntegratorSpec
+from oscillo.integrators.base import Integrator, IntegratorSpec, tolerance_problems
 from oscillo.layout import State
 from oscillo.oscillators import Evaluation, Oscillators
 from oscillo.spec import register
@@ -74,6 +74,10 @@ class TorchdiffeqSpec(IntegratorSpec):
                 f"those of `rk4`; take {_ADAMS_LEAD + 1} `substeps` or more in longer steps, or `rk4`"
             )
         return found
+
+    def precision_problems(self, resolution: float) -> list[str]:
+        """Tolerances that cannot be met."""
+        return tolerance_problems(self.rtol, self.atol, resolution) if self.method in TOLERANT else []
 
     def build(self) -> Torchdiffeq:
         """The adapter."""

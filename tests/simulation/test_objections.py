@@ -95,3 +95,18 @@ def test_seeds_are_of_64_bits(tmp_path):
 def test_times_between_commits_have_one_default():
     loaded = oscillo.load(small())
     assert loaded.task.design(loaded.network, loaded.sites).checkpoint_seconds == 60 * loaded.task.checkpoint_minutes
+
+
+@pytest.mark.parametrize(("kind", "precision", "tolerance", "kept"), [
+    ("dopri5", "float32", 1e-6, True), ("dopri5", "float32", 1e-8, False), ("dopri5", "float64", 1e-12, True),
+    ("dopri5", "float64", 1e-30, False), ("torchdiffeq", "float32", 1e-8, False),
+    ("torchdiffeq", "float64", 1e-8, True),
+])  # fmt: skip
+def test_tolerances_finer_than_the_numbers_are_told(kind, precision, tolerance, kept, tmp_path):
+    spec = small(precision=precision)
+    spec["network"]["layers"][0]["integrator"] = {"kind": kind, "rtol": tolerance, "atol": tolerance}
+    if kept:
+        assert oscillo.load(spec).precision == precision
+    else:
+        text = refused(tmp_path, spec)
+        assert text.startswith("network.layers.0.integrator: `rtol`") and "finer than the numbers themselves" in text

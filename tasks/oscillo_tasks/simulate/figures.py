@@ -177,9 +177,8 @@ def _parameters_figure(summary: xr.Dataset, name: str) -> Figure | None:
     axes[-1].set_xlabel(along.replace("_", " "))
     if others:
         axes[0].legend()
-    headline(
-        figure, f"{name}: means over time against the {along.replace('_', ' ')}", "Bars: standard deviation over seeds."
-    )
+    bars = "Bars: standard deviation over seeds." if "seed" in _varying(summary) else ""
+    headline(figure, f"{name}: means over time against the {along.replace('_', ' ')}", bars)
     return figure
 
 
@@ -193,9 +192,12 @@ def _frequencies_figure(summary: xr.Dataset, name: str) -> Figure | None:
     if "mean_frequency" not in summary or summary["mean_frequency"].dims != ("sample", "oscillator"):
         return None
     values = summary["mean_frequency"]
-    shown = spread_out(np.isfinite(values.values).any(axis=1), _FREQUENCIES)  # the others have diverged
-    if not len(shown):
+    finite = np.isfinite(values.values).any(axis=1)  # the others have diverged
+    if not finite.any():
         return None
+    if len(_varying(summary)) > 1 and "seed" in _varying(summary):  # parameters are compared on one realisation
+        finite &= summary["seed"].values == summary["seed"].values[finite.argmax()]
+    shown = spread_out(finite, _FREQUENCIES)
     labels = member_labels(summary)
     figure = new_figure(7.0, 3.4)
     axes = figure.subplots()
@@ -210,7 +212,7 @@ def _frequencies_figure(summary: xr.Dataset, name: str) -> Figure | None:
     low, high = np.quantile(numbers[np.isfinite(numbers)], [0.01, 0.99])
     margin = max(0.1 * (high - low), 1e-3)  # locked oscillators differ by rounding errors, which are not worth a scale
     axes.set_ylim(low - margin, high + margin)
-    headline(
-        figure, f"{name}: mean frequency of every oscillator", "Oscillators on a plateau have locked to one frequency."
-    )
+    some = "" if len(shown) == _samples(summary) else f" {len(shown)} of {_samples(summary)} members."
+    words = f"Oscillators on a plateau have locked to one frequency.{some}"
+    headline(figure, f"{name}: mean frequency of every oscillator", words)
     return figure
