@@ -119,9 +119,8 @@ def _by_torch(weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor) -> Tens
     return y.t() if _by_rows(x) else y.t().contiguous()
 
 
-_LIBRARY = operators.Library("oscillo", "FRAGMENT")
-_LIBRARY.define("sparse_product(Tensor weights, Tensor x, Tensor rows, Tensor columns) -> Tensor")
-_LIBRARY.impl("sparse_product", _by_torch, "CompositeExplicitAutograd")
+operators.define("oscillo::sparse_product", "(Tensor weights, Tensor x, Tensor rows, Tensor columns) -> Tensor")
+operators.impl("oscillo::sparse_product", "default", _by_torch)
 
 
 @operators.register_fake("oscillo::sparse_product")
