@@ -64,6 +64,7 @@ def test_gradients() -> None:
 
 def test_it_is_our_own_where_there_is_a_compiler() -> None:
     assert load() == (shutil.which("g++") is not None and sys.platform == "linux")
+    assert torch._C._dispatch_has_kernel_for_dispatch_key("oscillo::sparse_product", "CPU") == load()
 
 
 def test_without_a_compiler_it_is_torchs_own() -> None:
