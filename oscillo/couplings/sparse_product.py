@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch import library as operators
+from torch.autograd import forward_ad
 
 _SOURCE = Path(__file__).with_suffix(".cpp")
 _FLAGS = ("-std=c++20", "-O3", "-march=native", "-ffp-contract=off", "-fopenmp", "-shared", "-fPIC")
@@ -33,18 +34,30 @@ def sparse_product(weights: Tensor, x: Tensor, links: tuple[Tensor, ...]) -> Ten
         links: row pointers [n + 1] and columns [link] of W, those of its transpose, all int32, and where the
             transpose's values stand among the weights, int64 [link].
     """
-    if torch.is_grad_enabled() and (weights.requires_grad or x.requires_grad):
+    learned = torch.is_grad_enabled() and (weights.requires_grad or x.requires_grad)
+    # An operator that is not PyTorch's own would drop the tangents of forward-mode differentiation without a word.
+    if learned or (not torch.compiler.is_compiling() and forward_ad._current_level >= 0):
         return _Product.apply(weights, x, *links)  # pyright: ignore[reportReturnType]
     return torch.ops.oscillo.sparse_product(weights, x, links[0], links[1])
 
 
 class _Product(torch.autograd.Function):
-    """W x, with the transpose's layout at hand for the gradient."""
+    """W x, with the transpose's layout at hand for the gradient; forward mode pushes tangents through the product."""
 
     @staticmethod
     def forward(ctx: Any, weights: Tensor, x: Tensor, rows: Tensor, columns: Tensor, *transpose: Tensor) -> Tensor:
         ctx.save_for_backward(weights, x, rows, columns, *transpose)
+        ctx.save_for_forward(weights, x, rows, columns)
         return torch.ops.oscillo.sparse_product(weights, x, rows, columns)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor | None:
+        weights, x, rows, columns = ctx.saved_tensors
+        of_weights, of_x = tangents[:2]
+        product = torch.ops.oscillo.sparse_product
+        by_x = None if of_x is None else product(weights, of_x, rows, columns)
+        by_weights = None if of_weights is None else product(of_weights, x, rows, columns)
+        return by_x if by_weights is None else by_weights if by_x is None else by_x + by_weights
 
     @staticmethod
     @torch.autograd.function.once_differentiable
