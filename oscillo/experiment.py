@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from oscillo.evaluation import Parts, block_samples, evaluate, metric_names
@@ -20,56 +18,28 @@ from oscillo.plan import room_bytes
 from oscillo.preparation import WEIGHTS, Preparation, require, weights_of
 from oscillo.recording import (
     MetricsLog,
-    RecordingError,
     Run,
     RunDirectory,
     RunDirectoryError,
     TrajectoryStore,
     check_room,
     open_run,
-    provenance,
     read_metrics,
     truncate_after,
 )
-from oscillo.recording.run_directory import State
+from oscillo.running import Work, execute_work, new_directory, refusing
 from oscillo.runspec import LoadedSpec, read_spec
 from oscillo.simulation import Simulation
 from oscillo.simulation.execution import execute, prepare
 from oscillo.simulation.plan import room_bytes as simulation_room
-from oscillo.spec import Problem, SpecError, locating_failures, spec_hash, to_yaml
+from oscillo.spec import Problem, SpecError, locating_failures
 from oscillo.summary import show_results
-from oscillo.training import Checkpoints, EvaluationSpec, Interrupted, Interruption, Trainer
+from oscillo.training import Checkpoints, EvaluationSpec, Interruption, Trainer
 from oscillo.training.progress import report
 from oscillo.training.weights import load_weights, save_weights
 
 PARTS = "evaluating"
 """Folder of samples that are evaluated while others of the same evaluation are not."""
-
-
-class RunFailed(RuntimeError):
-    """A run could not begin, or ended before its end; then `run.json` has the reason, and what was committed is intact.
-
-    Attributes:
-        path: the run; None when it could not begin, and none was made.
-        exit_code: 2 when nothing has run (unusable data, a damaged checkpoint), else 1.
-    """
-
-    def __init__(self, path: Path | None, reason: str, exit_code: int = 1) -> None:
-        super().__init__(reason)
-        self.path, self.exit_code = path, exit_code
-
-
-class RunInterrupted(RuntimeError):
-    """A run was stopped by the user or the system and can be resumed.
-
-    Attributes:
-        path: the run.
-        exit_code: 128 plus the number of the signal.
-    """
-
-    def __init__(self, path: Path, cause: Interrupted) -> None:
-        super().__init__(f"interrupted; to go on: oscillo resume {path}")
-        self.path, self.exit_code = path, cause.exit_code
 
 
 def run(
@@ -112,7 +82,7 @@ def resume(path: str | os.PathLike[str]) -> Run:
     loaded = _own_spec(directory)
     with directory.locked():
         weights, checkpoints = _trained_weights(directory), _checkpoints(directory, loaded)
-        with _refusing(directory.path):
+        with refusing(directory.path):
             require(loaded, trained=weights is not None, begun=bool(checkpoints.files()))
             if not loaded.spec.task.learns:
                 simulation = prepare(loaded)
@@ -121,7 +91,7 @@ def resume(path: str | os.PathLike[str]) -> Run:
             else:
                 ready = Preparation(loaded, weights=weights, checkpoints=checkpoints)
                 work = _learning(directory, ready, checkpoints)
-        return _execute(directory, work)
+        return execute_work(directory, work)
 
 
 def reevaluate(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, only: Iterable[str] = ()) -> Run:
@@ -194,24 +164,20 @@ def _checkpoints(directory: RunDirectory, loaded: LoadedSpec) -> Checkpoints:
 
 def _begin(loaded: LoadedSpec, runs: Path, weights: Path | None = None, **facts: Any) -> Run:
     """Make a run when all it needs is there, and execute it; with weights it only evaluates."""
-    with locating_failures(loaded.spec, loaded.document), _refusing():
+    with locating_failures(loaded.spec, loaded.document), refusing():
         require(loaded, trained=weights is not None)
         if not loaded.spec.task.learns:
             check_room(runs, simulation_room(loaded.spec))
             simulation = prepare(loaded)
-            directory = _new_directory(loaded, simulation.device, runs, **facts)
+            directory = new_directory(loaded, simulation.device, runs, **facts)
             work = _simulating(directory, loaded, simulation)
         else:
             check_room(runs, room_bytes(loaded.spec))
             ready = Preparation(loaded, weights=weights)
-            directory = _new_directory(loaded, ready.device, runs, **facts)
+            directory = new_directory(loaded, ready.device, runs, **facts)
             work = _learning(directory, ready, _checkpoints(directory, loaded))
     with directory.locked():
-        return _execute(directory, work)
-
-
-Work = Callable[[Interruption], None]
-"""Does what is left of a run."""
+        return execute_work(directory, work)
 
 
 def _learning(directory: RunDirectory, ready: Preparation, checkpoints: Checkpoints) -> Work:
@@ -221,58 +187,6 @@ def _learning(directory: RunDirectory, ready: Preparation, checkpoints: Checkpoi
 def _simulating(directory: RunDirectory, loaded: LoadedSpec, simulation: Simulation) -> Work:
     sha256 = directory.record()["spec_sha256"]
     return lambda interruption: execute(directory, loaded.spec, simulation, interruption.check, sha256)
-
-
-def _new_directory(loaded: LoadedSpec, device: torch.device, runs: Path, **facts: Any) -> RunDirectory:
-    """The folder of a new run; its spec names the copies of the plugins that it keeps."""
-    copies = [f"spec.src/{plugin.file.name}" for plugin in loaded.plugins]
-    spec = loaded.spec.model_copy(update={"plugins": copies})
-    text = to_yaml(spec)
-    origin = provenance(
-        spec_yaml=text, spec_sha256=spec_hash(spec), seed=spec.seed, device=str(device),
-        plugins=[plugin.file for plugin in loaded.plugins],
-    )  # fmt: skip
-    return RunDirectory.create(runs, spec.name, spec_yaml=text, sources=loaded.sources, provenance={**origin, **facts})
-
-
-@contextmanager
-def _refusing(path: Path | None = None) -> Iterator[None]:
-    """Say what forbids a run to begin, or the one at `path` to go on; nothing was made or changed."""
-    try:
-        yield
-    except SpecError:
-        raise  # says it with its place
-    except (ValueError, OSError, torch.OutOfMemoryError) as error:
-        what = "no run was made" if path is None else f"{path} cannot go on"
-        raise RunFailed(path, f"{what}: {error}", exit_code=2) from error
-
-
-def _execute(directory: RunDirectory, work: Work) -> Run:
-    """Execute a run that this process owns, and record how it ends."""
-    with Interruption() as interruption:
-        try:
-            directory.set_state("running")
-            work(interruption)
-            directory.set_state("done")
-        except (Interrupted, KeyboardInterrupt):
-            cause = Interrupted(interruption.signal or signal.SIGINT)
-            _record_end(directory, "interrupted", str(cause))
-            raise RunInterrupted(directory.path, cause) from None
-        except (ValueError, OSError, RecordingError, FloatingPointError, torch.OutOfMemoryError) as error:
-            reason = str(error) or type(error).__name__
-            _record_end(directory, "failed", reason)
-            raise RunFailed(directory.path, reason) from error
-        except BaseException as error:
-            _record_end(directory, "failed", f"{type(error).__name__}: {error}")
-            error.add_note(f"the run is\n{directory.path}")
-            raise
-    return open_run(directory.path)
-
-
-def _record_end(directory: RunDirectory, state: State, reason: str) -> None:
-    """Record how a run ended; what ended it (a full disk) may forbid even that, and is told in any case."""
-    with suppress(RunDirectoryError):
-        directory.set_state(state, reason)
 
 
 class _Execution:

@@ -67,7 +67,7 @@ def _explained(error: Exception) -> int | None:
     if isinstance(error, RecordingError):
         tell(f"error: {error}")
         return WRONG_INPUT
-    from oscillo.experiment import RunFailed, RunInterrupted
+    from oscillo.running import RunFailed, RunInterrupted
 
     if isinstance(error, RunFailed | RunInterrupted):
         tell(f"error: {error}" if isinstance(error, RunFailed) else str(error))

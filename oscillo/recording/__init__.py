@@ -1,5 +1,6 @@
 """A run on disk: its folder, its metrics, its trajectories, and how they are read again."""
 
+from oscillo.recording.datasets import write_datasets
 from oscillo.recording.declarations import DIMENSIONS, ArrayDeclaration, bytes_expected
 from oscillo.recording.errors import MetricsError, RecordingError, RunDirectoryError, StoreError
 from oscillo.recording.metrics import MetricsLog, metrics_table, read_metrics, truncate_after
@@ -31,4 +32,5 @@ __all__ = [
     "read_metrics",
     "text_hash",
     "truncate_after",
+    "write_datasets",
 ]

@@ -24,6 +24,9 @@ ARRAY_OVERHEAD, AXIS_OVERHEAD = 1_275, 60
 STORE_OVERHEAD = 1_000
 """Bytes of the root's document and of the group documents of a small store (measured)."""
 
+TEXT, _TEXT_BYTES = "string", 64
+"""The type of texts, and how long one is thought to be."""
+
 DIMENSIONS = {
     "sample": ("position in the data set", "number of the sample, from 0"),
     "step": ("integrator steps", "steps done; 0 is the initial state"),
@@ -75,11 +78,11 @@ class ArrayDeclaration:
         check_name(self.name, "array")
         if len(self.dims) != len(self.shape) or len(set(self.dims)) != len(self.dims):
             raise ValueError(f"{self.name}: {self.dims} do not name the axes of shape {self.shape}")
-        if not self.shape or min(self.shape) < 1:
+        if min(self.shape, default=1) < 1:
             raise ValueError(f"{self.name}: the shape is {self.shape}, and every axis needs at least 1 entry")
-        if np.dtype(self.dtype).kind not in "biuf":
+        if self.dtype != TEXT and np.dtype(self.dtype).kind not in "biuf":
             raise ValueError(
-                f"{self.name}: {self.dtype} cannot be stored; take a bool, integer or floating type, "
+                f"{self.name}: {self.dtype} cannot be stored; take a bool, integer or floating type or `string`, "
                 "and for complex numbers a `component` axis of length 2"
             )
         if self.append_dim is not None and self.append_dim not in self.dims:
@@ -89,13 +92,18 @@ class ArrayDeclaration:
     def chunks(self) -> tuple[int, ...]:
         """Lengths of one chunk along each axis, as `plan_chunks` chooses them."""
         growing = None if self.append_dim is None else self.dims.index(self.append_dim)
-        return plan_chunks(self.shape, np.dtype(self.dtype).itemsize, growing)
+        return plan_chunks(self.shape, self.itemsize, growing)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one entry; of a text about."""
+        return _TEXT_BYTES if self.dtype == TEXT else np.dtype(self.dtype).itemsize
 
     @property
     def nbytes(self) -> int:
         """Bytes of all chunks on disk; chunks at the edges are stored in full."""
         blocks = prod(ceil(length / chunk) for length, chunk in zip(self.shape, self.chunks, strict=True))
-        return blocks * prod(self.chunks) * np.dtype(self.dtype).itemsize
+        return blocks * prod(self.chunks) * self.itemsize
 
     @property
     def attributes(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from oscillo.recording.declarations import ArrayDeclaration
+from oscillo.recording.declarations import TEXT, ArrayDeclaration
 
 
 @dataclass
@@ -35,9 +35,9 @@ class OpenArray:
             name=path,
             shape=tuple(0 if dim == grows else length for dim, length in lengths),
             chunks=declaration.chunks,
-            dtype=declaration.dtype,
+            dtype=str if declaration.dtype == TEXT else declaration.dtype,
             compressors=None,  # states shrink by a tenth at most, and then read three times slower
-            fill_value=np.nan if np.dtype(declaration.dtype).kind == "f" else 0,
+            fill_value=_nothing(declaration.dtype),
             attributes=dict(declaration.attributes),
             dimension_names=declaration.dims,
             config={"write_empty_chunks": True},  # a chunk that is missing was never written
@@ -57,7 +57,7 @@ class OpenArray:
         asked = [None if axis == opened.axis else length for axis, length in enumerate(declaration.shape)]
         chunks = committed["chunk_grid"]["configuration"]["chunk_shape"]
         found = (committed["dimension_names"], fixed, committed["data_type"], chunks)
-        wanted = (list(declaration.dims), asked, str(np.dtype(declaration.dtype)), list(declaration.chunks))
+        wanted = (list(declaration.dims), asked, _stored_type(declaration.dtype), list(declaration.chunks))
         if found != wanted:
             raise ValueError(
                 f"{path} was recorded with dimensions, shape, type and chunks {found}, "
@@ -131,6 +131,20 @@ class OpenArray:
         )
         if not fits:
             raise ValueError(f"{self.array.path}: a block {block.shape} does not fit {declared.shape}")
+        if declared.dtype == TEXT:
+            return block.astype(object)
         if not np.can_cast(block.dtype, declared.dtype, casting="same_kind"):
             raise ValueError(f"{self.array.path}: {block.dtype} does not fit {declared.dtype}")
         return block.astype(declared.dtype, copy=False)
+
+
+def _nothing(dtype: str) -> float | int | str:
+    """What stands where nothing was written."""
+    if dtype == TEXT:
+        return ""
+    return np.nan if np.dtype(dtype).kind == "f" else 0
+
+
+def _stored_type(dtype: str) -> str:
+    """Name of a type in the documents of the store."""
+    return TEXT if dtype == TEXT else str(np.dtype(dtype))

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from ruamel.yaml import YAML
 from zarr.abc.buffer import Buffer, BufferPrototype
@@ -97,7 +98,7 @@ class Run:
             return xr.DataTree()
         CommitRecord.read(root)
         tree = _open_tree(root)
-        nodes = {_plain_name(node.path): node.to_dataset(inherit=False) for node in tree.subtree}
+        nodes = {_plain_name(node.path): _with_texts(node.to_dataset(inherit=False)) for node in tree.subtree}
         return xr.DataTree.from_dict(nodes)
 
     def __repr__(self) -> str:
@@ -152,6 +153,13 @@ def _try_open(root: Path) -> xr.DataTree:
 
 def _plain_name(path: str) -> str:
     return "/".join(GENERATION.sub("", part) for part in path.split("/"))
+
+
+def _with_texts(dataset: xr.Dataset) -> xr.Dataset:
+    """The dataset with coordinates of texts as xarray can select by them, whatever type zarr gives."""
+    texts = {name: value for name, value in dataset.coords.items() if value.dtype.kind in "OT"}
+    plain = {name: (value.dims, np.array(value.values.tolist(), dtype=str)) for name, value in texts.items()}
+    return dataset.assign_coords(plain)
 
 
 def _last(values: xr.DataArray) -> str:

@@ -12,12 +12,12 @@ import xarray as xr
 
 import oscillo
 from oscillo.draws import Draws, normal
-from oscillo.experiment import RunFailed
 from oscillo.integrators.loop import Noise
 from oscillo.layout import State
 from oscillo.network.network import Network, Way
 from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.recording import TrajectoryStore
+from oscillo.running import RunFailed
 from oscillo.runspec import LoadedSpec, read_spec
 from oscillo.simulation import Simulation
 from oscillo.simulation.execution import prepare

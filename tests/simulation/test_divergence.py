@@ -11,7 +11,7 @@ from oscillo_tasks.simulate import SimulateTaskSpec
 from small_simulations import STRENGTH, record, reread, variant
 
 import oscillo
-from oscillo.experiment import RunFailed
+from oscillo.running import RunFailed
 from oscillo.simulation.standing import Standing
 
 MU = "network.layers.0.potential.mu"

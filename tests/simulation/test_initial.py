@@ -10,7 +10,7 @@ from small_simulations import STRENGTH, record, refused, small, variant
 
 import oscillo
 from oscillo.draws import Draws, normal
-from oscillo.experiment import RunInterrupted
+from oscillo.running import RunInterrupted
 from oscillo.simulation import Simulation
 
 

@@ -7,7 +7,7 @@ import pytest
 from small_simulations import STRENGTH, record, refused, small, variant
 
 import oscillo
-from oscillo.experiment import RunInterrupted
+from oscillo.running import RunInterrupted
 
 LAYER = "network.layers.0"
 GIVEN = {"kind": "conditional"}

@@ -9,8 +9,8 @@ import torch
 from small_simulations import STRENGTH, VARIANTS, identical, prepared, record, reread, variant
 
 import oscillo
-from oscillo.experiment import RunFailed, RunInterrupted
 from oscillo.recording import StoreError, TrajectoryStore
+from oscillo.running import RunFailed, RunInterrupted
 from oscillo.simulation import Simulation
 from oscillo.simulation import simulation as module
 from oscillo.simulation.observables.order_parameter import OrderParameter

@@ -14,8 +14,8 @@ import torch
 from oscillo_tasks.sudoku import SudokuTask
 
 import oscillo
-from oscillo.experiment import RunInterrupted
 from oscillo.recording import Run
+from oscillo.running import RunInterrupted
 from oscillo.training import Task, Trainer
 
 BOARDS, BATCH = 40, 8

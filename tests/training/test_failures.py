@@ -9,7 +9,7 @@ import torch
 from small_runs import changed_loss, run_small, small, stopped_and_resumed
 
 import oscillo
-from oscillo.experiment import RunFailed
+from oscillo.running import RunFailed
 from oscillo.training import trainer
 from oscillo.training.trainer import order
 

@@ -9,8 +9,8 @@ from small_runs import metric_lines, run_small, small, stopped_and_resumed, stop
 
 import oscillo
 from oscillo import experiment
-from oscillo.experiment import RunInterrupted
 from oscillo.recording import RunDirectory, RunDirectoryError, read_metrics, text_hash
+from oscillo.running import RunFailed, RunInterrupted
 from oscillo.spec import spec_hash
 from oscillo.training import Trainer
 
@@ -169,7 +169,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
         run_small(tmp_path)
     newest = stop.value.path / "checkpoints" / "step_00000002.pt"
     newest.write_bytes(newest.read_bytes()[:1000])
-    with pytest.raises(experiment.RunFailed, match=r"step_00000002\.pt cannot be read.*remove it"):
+    with pytest.raises(RunFailed, match=r"step_00000002\.pt cannot be read.*remove it"):
         oscillo.resume(stop.value.path)
     assert oscillo.open_run(stop.value.path).state == "interrupted"  # nothing has happened to it
     newest.unlink()

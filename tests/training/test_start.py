@@ -8,8 +8,8 @@ from small_runs import metric_lines, run_small, small, stopping_after, weights
 from torch import nn
 
 import oscillo
-from oscillo.experiment import RunInterrupted
 from oscillo.network import NetworkSpec
+from oscillo.running import RunInterrupted
 from oscillo.training.weights import load_weights, save_weights
 
 

@@ -15,10 +15,10 @@ from oscillo.evaluation.block import Block
 from oscillo.evaluation.operations import operations
 from oscillo.evaluation.parts import Parts
 from oscillo.evaluation.selection import choose
-from oscillo.experiment import RunInterrupted
 from oscillo.plan import make_plan
 from oscillo.preparation import require
 from oscillo.recording import RecordingError
+from oscillo.running import RunInterrupted
 from oscillo.runspec import read_spec
 from oscillo.training.weights import load_weights
 

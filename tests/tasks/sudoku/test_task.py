@@ -13,8 +13,8 @@ from oscillo_tasks.sudoku.boards import BlockShape, generate
 
 import oscillo
 from oscillo.draws import Draws
-from oscillo.experiment import RunFailed
 from oscillo.recording import RunDirectoryError
+from oscillo.running import RunFailed
 
 LAYER = {
     "manifold": {"kind": "sphere", "dimension": 2},
