@@ -74,7 +74,7 @@ def read_source(path: str | os.PathLike[str], changes: Iterable[str] = ()) -> So
     if not Path(path).is_dir():
         loaded = read_spec(path, changes)
         return Source(loaded, start_weights(loaded.spec) if loaded.spec.task.learns else None)
-    directory = RunDirectory.open(path)
+    directory = RunDirectory.open(Path(path))
     loaded = read_spec(directory.spec, changes)
     weights = weights_of(directory) if loaded.spec.task.learns else None
     return Source(loaded, weights, str(directory.path.resolve()))
