@@ -44,7 +44,7 @@ def philox(counter: tuple[Tensor, ...], key: tuple[Tensor | int, Tensor | int]) 
 
 
 def _words(
-    seed: int, index: Tensor, member: int | Tensor, step: int | Tensor, purpose: int | Tensor, count: int
+    seed: int | Tensor, index: Tensor, member: int | Tensor, step: int | Tensor, purpose: int | Tensor, count: int
 ) -> Tensor:
     """`count` words of 32 bits for each sample, int64 [sample, count]."""
     index = index.to(torch.int64).reshape(-1, 1)
@@ -54,6 +54,7 @@ def _words(
     # A first pass turns the key of the sample into 64 bits; a second one counts through its numbers.
     high = (index >> 32) & _MASK
     last = zero + (as_column(purpose) & _MASK)
+    seed = as_column(seed) if isinstance(seed, Tensor) else seed
     k = philox(
         (index & _MASK, high ^ (as_column(member) & _MASK), as_column(step) & _MASK, last),
         (seed & _MASK, (seed >> 32) & _MASK),
@@ -63,13 +64,13 @@ def _words(
 
 
 def uniform(
-    seed: int, index: Tensor, shape: tuple[int, ...], *, member: int | Tensor = 0, step: int | Tensor = 0,
+    seed: int | Tensor, index: Tensor, shape: tuple[int, ...], *, member: int | Tensor = 0, step: int | Tensor = 0,
     purpose: int | Tensor = 0,
 ) -> Tensor:  # fmt: skip
     """Uniform numbers in (0, 1), one array of `shape` for each sample.
 
     Args:
-        seed: the run's seed.
+        seed: the run's seed, a number or [sample].
         index: dataset index of each sample, integer [sample].
         shape: shape of one sample's array.
         member: member of an ensemble or of a vote, a number or [sample].
@@ -101,7 +102,7 @@ def uniform_numbers(seed: int, shape: tuple[int, ...], *, purpose: int) -> Tenso
 
 
 def normal(
-    seed: int, index: Tensor, shape: tuple[int, ...], *, member: int | Tensor = 0, step: int | Tensor = 0,
+    seed: int | Tensor, index: Tensor, shape: tuple[int, ...], *, member: int | Tensor = 0, step: int | Tensor = 0,
     purpose: int | Tensor = 0,
 ) -> Tensor:  # fmt: skip
     """Standard normal numbers (Box and Muller 1958), keyed as in `uniform`; float32 [sample, *shape]."""
@@ -116,8 +117,8 @@ def normal(
 class Draws(NamedTuple):
     """The key of a batch's random numbers: who draws, without saying for what."""
 
-    seed: int
-    """The run's seed."""
+    seed: int | Tensor
+    """The run's seed, a number or [sample]."""
     index: Tensor
     """Dataset index of each sample, integer [sample]."""
     member: int | Tensor = 0
@@ -139,7 +140,7 @@ class Draws(NamedTuple):
         repeated = lambda key: key.repeat(count) if isinstance(key, Tensor) and key.ndim else key  # noqa: E731
         ends = torch.arange(purposes.start, purposes.stop, device=self.index.device).repeat_interleave(samples)
         found = normal(
-            self.seed, self.index.repeat(count), shape, member=repeated(self.member), step=repeated(self.step),
-            purpose=ends,
+            repeated(self.seed), self.index.repeat(count), shape, member=repeated(self.member),
+            step=repeated(self.step), purpose=ends,
         )  # fmt: skip
         return found.unflatten(0, (count, samples))

@@ -32,7 +32,7 @@ from oscillo.runspec import LoadedSpec, read_spec
 from oscillo.simulation import Simulation
 from oscillo.simulation.execution import execute, prepare
 from oscillo.simulation.plan import room_bytes as simulation_room
-from oscillo.spec import Problem, SpecError, locating_failures
+from oscillo.spec import Problem, SpecError, SpecProblem, locating_failures
 from oscillo.summary import show_results
 from oscillo.training import Checkpoints, EvaluationSpec, Interruption, Trainer
 from oscillo.training.progress import report
@@ -64,11 +64,35 @@ def run(
             still prepared there is no run, and Ctrl-C is a KeyboardInterrupt as anywhere.
     """
     loaded = spec if isinstance(spec, LoadedSpec) else read_spec(spec, overrides)
+    if loaded.spec.sweep is not None:
+        words = "this spec declares a sweep, which `oscillo sweep` makes; for a single run leave it out: `~sweep`"
+        raise SpecError.at(loaded.document, [SpecProblem(("sweep",), words)])
     return _begin(loaded, Path(runs))
 
 
-def resume(path: str | os.PathLike[str]) -> Run:
+def run_in(folder: Path, spec: Path, stop: Path) -> Run:
+    """Run the spec of a file as a part of something larger, or go on with it; it draws nothing, and shows no table.
+
+    Args:
+        folder: of the run.
+        spec: file of its spec.
+        stop: file whose presence interrupts it.
+
+    Raises:
+        SpecError, RunFailed, RunInterrupted: as `run`.
+    """
+    if RunDirectory(folder).record_file.is_file():
+        return resume(folder, stop=stop)
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed before it had begun
+    return _begin(read_spec(spec), folder.parent, folder=folder, stop=stop)
+
+
+def resume(path: str | os.PathLike[str], *, stop: Path | None = None) -> Run:
     """Go on with a run that was interrupted or killed, as if it had not been; one that is done stays as it is.
+
+    Args:
+        path: folder of the run.
+        stop: of a part of something larger, the file whose presence interrupts it.
 
     Raises:
         SpecError: when its spec asks for files or a device that are not here any more; the run stays as it was.
@@ -87,11 +111,11 @@ def resume(path: str | os.PathLike[str]) -> Run:
             if not loaded.spec.task.learns:
                 simulation = prepare(loaded)
                 simulation.load(checkpoints)
-                work = _simulating(directory, loaded, simulation)
+                work = _simulating(directory, loaded, simulation, alone=stop is None)
             else:
                 ready = Preparation(loaded, weights=weights, checkpoints=checkpoints)
-                work = _learning(directory, ready, checkpoints)
-        return execute_work(directory, work)
+                work = _learning(directory, ready, checkpoints, alone=stop is None)
+        return execute_work(directory, work, stop)
 
 
 def reevaluate(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, only: Iterable[str] = ()) -> Run:
@@ -162,31 +186,34 @@ def _checkpoints(directory: RunDirectory, loaded: LoadedSpec) -> Checkpoints:
     return Checkpoints(directory.checkpoints, kept)
 
 
-def _begin(loaded: LoadedSpec, runs: Path, weights: Path | None = None, **facts: Any) -> Run:
+def _begin(
+    loaded: LoadedSpec, runs: Path, weights: Path | None = None, *, folder: Path | None = None,
+    stop: Path | None = None, **facts: Any,
+) -> Run:  # fmt: skip
     """Make a run when all it needs is there, and execute it; with weights it only evaluates."""
     with locating_failures(loaded.spec, loaded.document), refusing():
         require(loaded, trained=weights is not None)
         if not loaded.spec.task.learns:
             check_room(runs, simulation_room(loaded.spec))
             simulation = prepare(loaded)
-            directory = new_directory(loaded, simulation.device, runs, **facts)
-            work = _simulating(directory, loaded, simulation)
+            directory = new_directory(loaded, simulation.device, runs, folder, **facts)
+            work = _simulating(directory, loaded, simulation, alone=stop is None)
         else:
             check_room(runs, room_bytes(loaded.spec))
             ready = Preparation(loaded, weights=weights)
-            directory = new_directory(loaded, ready.device, runs, **facts)
-            work = _learning(directory, ready, _checkpoints(directory, loaded))
+            directory = new_directory(loaded, ready.device, runs, folder, **facts)
+            work = _learning(directory, ready, _checkpoints(directory, loaded), alone=stop is None)
     with directory.locked():
-        return execute_work(directory, work)
+        return execute_work(directory, work, stop)
 
 
-def _learning(directory: RunDirectory, ready: Preparation, checkpoints: Checkpoints) -> Work:
-    return lambda interruption: _Execution(directory, ready, checkpoints, interruption).execute()
+def _learning(directory: RunDirectory, ready: Preparation, checkpoints: Checkpoints, *, alone: bool) -> Work:
+    return lambda interruption: _Execution(directory, ready, checkpoints, interruption).execute(alone=alone)
 
 
-def _simulating(directory: RunDirectory, loaded: LoadedSpec, simulation: Simulation) -> Work:
+def _simulating(directory: RunDirectory, loaded: LoadedSpec, simulation: Simulation, *, alone: bool) -> Work:
     sha256 = directory.record()["spec_sha256"]
-    return lambda interruption: execute(directory, loaded.spec, simulation, interruption.check, sha256)
+    return lambda interruption: execute(directory, loaded.spec, simulation, interruption.check, sha256, alone=alone)
 
 
 class _Execution:
@@ -201,8 +228,8 @@ class _Execution:
         # Of the run's own spec, in which plugins are the copies it keeps: the same when it is resumed.
         self.spec_sha256: str = directory.record()["spec_sha256"]
 
-    def execute(self) -> None:
-        """Train what is not trained yet, evaluate what is not evaluated yet, draw the figures."""
+    def execute(self, *, alone: bool = True) -> None:
+        """Train what is not trained yet, evaluate what is not evaluated yet; a run that stands alone shows it all."""
         report(f"run {self.directory.path}")
         model, trained = self.ready.model, self.ready.weights
         if trained is None:
@@ -212,8 +239,9 @@ class _Execution:
         elif not self.weights.is_file():
             _copy_whole(trained, self.weights)
         results = self._evaluate(model)
-        self._draw()
-        show_results(self.spec.task.evaluation_specs, results)
+        if alone:
+            self._draw()
+            show_results(self.spec.task.evaluation_specs, results)
 
     def _train(self, model: nn.Module) -> None:
         spec, saved, checkpoints = self.spec.trained, self.ready.saved, self.checkpoints

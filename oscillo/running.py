@@ -47,13 +47,16 @@ Work = Callable[[Interruption], None]
 """Does what is left of a run."""
 
 
-def new_directory(loaded: LoadedSpec, device: torch.device, runs: Path, **facts: Any) -> RunDirectory:
+def new_directory(
+    loaded: LoadedSpec, device: torch.device, runs: Path, folder: Path | None = None, **facts: Any
+) -> RunDirectory:
     """The folder of a new run; its spec names the copies of the plugins that it keeps.
 
     Args:
         loaded: the spec.
         device: that it runs on.
         runs: folder of all runs.
+        folder: of this one, where it has a place of its own.
         facts: more to keep in `run.json`.
     """
     copies = [f"spec.src/{plugin.file.name}" for plugin in loaded.plugins]
@@ -63,7 +66,9 @@ def new_directory(loaded: LoadedSpec, device: torch.device, runs: Path, **facts:
         spec_yaml=text, spec_sha256=spec_hash(spec), seed=spec.seed, device=str(device),
         plugins=[plugin.file for plugin in loaded.plugins],
     )  # fmt: skip
-    return RunDirectory.create(runs, spec.name, spec_yaml=text, sources=loaded.sources, provenance={**origin, **facts})
+    return RunDirectory.create(
+        runs, spec.name, spec_yaml=text, sources=loaded.sources, provenance={**origin, **facts}, folder=folder
+    )
 
 
 @contextmanager
@@ -78,13 +83,18 @@ def refusing(path: Path | None = None) -> Iterator[None]:
         raise RunFailed(path, f"{what}: {error}", exit_code=2) from error
 
 
-def execute_work(directory: RunDirectory, work: Work) -> Run:
+def execute_work(directory: RunDirectory, work: Work, stop: Path | None = None) -> Run:
     """Execute a run that this process owns, and record how it ends.
+
+    Args:
+        directory: of the run.
+        work: what is left to do.
+        stop: file whose presence interrupts it, as Ctrl-C does.
 
     Raises:
         RunFailed, RunInterrupted: when it does not come to its end.
     """
-    with Interruption() as interruption:
+    with Interruption(stop) as interruption:
         try:
             directory.set_state("running")
             work(interruption)

@@ -21,6 +21,7 @@ from oscillo.spec import (
     Spec,
     SpecError,
     SpecProblem,
+    SweepSpec,
     load_plugins,
     locating_failures,
     read_document,
@@ -50,6 +51,9 @@ class RunSpec(Spec):
         default=None, description="How the network is trained; a task that learns needs it."
     )
     recording: RecordingSpec = Field(default=RecordingSpec(), description="What evaluations leave in the store.")
+    sweep: SweepSpec | None = Field(
+        default=None, description="Values to try, for `oscillo sweep`; left out, there is one of everything."
+    )
     device: str = Field(default="auto", description="`auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, ...")
     compile: Literal["auto", "on", "off"] = Field(
         default="auto",
@@ -86,7 +90,8 @@ class RunSpec(Spec):
 
     def problems(self) -> list[SpecProblem]:
         """What cannot work although every field is valid by itself, with its place."""
-        return [*self._kinds_of_task(), *self._pieces()]
+        swept = [] if self.sweep is None else self.sweep.problems(self.model_dump(mode="json"))
+        return [*self._kinds_of_task(), *self._pieces(), *(problem.under("sweep") for problem in swept)]
 
     def _kinds_of_task(self) -> list[SpecProblem]:
         """What a task that learns needs and a simulation has no use for."""
@@ -172,11 +177,27 @@ def read_spec(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Ite
     Raises:
         SpecError: with everything that is wrong, each with its place.
     """
+    return checked(read_source(source, overrides))
+
+
+def read_source(source: str | os.PathLike[str] | Mapping[str, Any], overrides: Iterable[str] = ()) -> Document:
+    """Read a spec, and do not check it yet.
+
+    Raises:
+        SpecError: when it cannot be read.
+    """
     if isinstance(source, Mapping):
-        document = Document.from_mapping(source, overrides=overrides)
-    else:
-        _refuse_a_run(Path(source))
-        document = read_document(source, overrides)
+        return Document.from_mapping(source, overrides=overrides)
+    _refuse_a_run(Path(source))
+    return read_document(source, overrides)
+
+
+def checked(document: Document) -> LoadedSpec:
+    """The spec that a document declares.
+
+    Raises:
+        SpecError: with everything that is wrong, each with its place.
+    """
     plugins = load_plugins(document)
     spec = validate(RunSpec, document)
     with locating_failures(spec, document):

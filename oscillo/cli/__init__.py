@@ -15,12 +15,14 @@ from oscillo.cli.plan import plan
 from oscillo.cli.resume import resume
 from oscillo.cli.run import run
 from oscillo.cli.schema import schema
+from oscillo.cli.sweep import sweep
 from oscillo.cli.validate import validate
 
 VERBS = {
     "run": run,
     "resume": resume,
     "evaluate": evaluate,
+    "sweep": sweep,
     "list": list_runs,
     "plan": plan,
     "validate": validate,

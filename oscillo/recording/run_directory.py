@@ -22,6 +22,9 @@ from oscillo.recording.provenance import now
 
 State = Literal["running", "done", "failed", "interrupted"]
 
+POINTS = "points"
+"""Folder of the runs that a sweep is made of, inside the sweep's own."""
+
 _PROBE = 64 * 1024
 _LOCK_TRIES, _LOCK_PAUSE = 10, 0.05
 
@@ -50,6 +53,7 @@ class RunDirectory:
         spec_yaml: str,
         sources: Mapping[str, str],
         provenance: Mapping[str, Any],
+        folder: Path | None = None,
     ) -> RunDirectory:
         """Make the folder of a new run, in state `running`.
 
@@ -59,6 +63,7 @@ class RunDirectory:
             spec_yaml: text of the resolved spec.
             sources: text of the files that it came from, plugins among them, by path.
             provenance: what `oscillo.recording.provenance.provenance` collects.
+            folder: where to make it, and nothing may be there; left out, a fresh one below `root`.
 
         Raises:
             RunDirectoryError: when the folder cannot be made or filled.
@@ -69,9 +74,9 @@ class RunDirectory:
             raise RunDirectoryError(str(error)) from error
         check_room(root)
         try:
-            run = cls(_fresh_folder(Path(root) / name))
-            for folder in (run.checkpoints, run.figures, run.sources):
-                folder.mkdir()
+            run = cls(folder or _fresh_folder(Path(root) / name))
+            for part in (run.checkpoints, run.figures, run.sources):
+                part.mkdir(parents=True)
             run.spec.write_text(spec_yaml, encoding="utf-8")
             kept = {}
             for origin, text in sources.items():
@@ -228,9 +233,9 @@ class RunDirectory:
 
 
 def find_runs(folder: Path | str) -> list[RunDirectory]:
-    """All runs below a folder, whatever became of them, the latest last."""
-    runs = [RunDirectory(file.parent) for file in Path(folder).glob("**/run.json")]
-    return sorted(runs, key=lambda run: run.path.name)
+    """All runs below a folder, whatever became of them, the latest last; those that a sweep is made of are its own."""
+    files = [file for file in Path(folder).glob("**/run.json") if file.parent.parent.name != POINTS]
+    return sorted(map(RunDirectory, (file.parent for file in files)), key=lambda run: run.path.name)
 
 
 def check_room(root: Path | str, bytes_expected: int = 0) -> None:

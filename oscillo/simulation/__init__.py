@@ -1,7 +1,7 @@
 """Simulations: ensembles of one network, observed and recorded while they run."""
 
 from oscillo.simulation.design import Course, Design
-from oscillo.simulation.ensemble import EnsembleSpec, Member, Range
+from oscillo.simulation.ensemble import EnsembleSpec, Member
 from oscillo.simulation.initial import InitialSpec, UniformInitialSpec
 from oscillo.simulation.observables import ObservableSpec, OrderParameterSpec
 from oscillo.simulation.recording import SimulationRecording
@@ -9,6 +9,6 @@ from oscillo.simulation.simulation import Simulation
 from oscillo.simulation.task import SimulationTaskSpec
 
 __all__ = [
-    "Course", "Design", "EnsembleSpec", "InitialSpec", "Member", "ObservableSpec", "OrderParameterSpec", "Range",
+    "Course", "Design", "EnsembleSpec", "InitialSpec", "Member", "ObservableSpec", "OrderParameterSpec",
     "Simulation", "SimulationRecording", "SimulationTaskSpec", "UniformInitialSpec",
 ]  # fmt: skip

@@ -21,17 +21,15 @@ class Batch:
     Args:
         layer: of all members.
         rows: the numbers of these.
-        seeds: of all members, integer [sample].
-        seed: of the run.
+        draws: of all members.
         arriving: what the stimulus is made of, [1, *sites, channel]; None for nothing.
     """
 
-    def __init__(
-        self, layer: OscillatorLayer, rows: Tensor, seeds: Tensor, *, seed: int, arriving: Tensor | None
-    ) -> None:
+    def __init__(self, layer: OscillatorLayer, rows: Tensor, draws: Draws, *, arriving: Tensor | None) -> None:
         self.layer, self.first, self.samples = of_samples(layer, rows), int(rows[0]), len(rows)
-        self.alone = len(rows) == len(seeds)
-        self.draws, self.arriving = Draws(seed, seeds[rows]), arriving
+        self.alone = len(rows) == len(draws.index)
+        seed = draws.seed[rows] if isinstance(draws.seed, Tensor) else draws.seed
+        self.draws, self.arriving = Draws(seed, draws.index[rows]), arriving
         self._noise: Noise | None = None
 
     def of(self, values: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from math import prod
+from math import ceil, prod
 from typing import Annotated, Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from pydantic import Field, FiniteFloat, ValidationError, field_validator, model_validator
 
@@ -16,34 +15,23 @@ from oscillo.network import NetworkSpec
 from oscillo.network.layer import Layer, Problem
 from oscillo.network.readouts import StateReadoutSpec
 from oscillo.spec import LocatedError, Spec, messages
+from oscillo.spec.ranges import MOST_VALUES, Range, axis_names
 from oscillo.stacking import NotStackable, Stack
 
-MOST_MEMBERS = 1_000_000
+MOST_MEMBERS = MOST_VALUES
 """More are a slip of the pen; listing them would take gigabytes."""
+
+RUN_SEED = "seed"
+"""The place of the run's seed, which may vary as well."""
+
+_LARGEST_SEED = 2**53
+"""Above it numbers that vary, which are floating-point ones, do not tell seeds apart."""
 
 _TRIED = 8
 """Values of a parameter up to which each is tried before a run; of more, the ends and the one nearest to zero."""
 
-
-class Range(Spec):
-    """Evenly spaced numbers from a first to a last one."""
-
-    first: float = Field(allow_inf_nan=False, description="The first number.")
-    last: float = Field(allow_inf_nan=False, description="The last number.")
-    count: int = Field(ge=2, le=MOST_MEMBERS, description="How many, both ends included.")
-    spacing: Literal["linear", "log"] = Field(default="linear", description="Even steps, or even factors.")
-
-    @model_validator(mode="after")
-    def _logs_are_of_positive_numbers(self) -> Range:
-        if self.spacing == "log" and min(self.first, self.last) <= 0:
-            raise ValueError("even factors lead between positive numbers only: take `spacing: linear`")
-        return self
-
-    @property
-    def values(self) -> list[float]:
-        """The numbers."""
-        space = np.geomspace if self.spacing == "log" else np.linspace
-        return [float(value) for value in space(self.first, self.last, self.count)]
+_ROWS_TRIED = 64
+"""Members up to which all are tried, where parameters vary together."""
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -60,7 +48,12 @@ class EnsembleSpec(Spec):
     vary: dict[str, Numbers | Range] = Field(
         default={},
         description="Numbers to try, by the place of the parameter: `network.layers.0.coupling.strength: [1, 2, 4]`, "
-        "or `{first: 0, last: 4, count: 41}`.",
+        "or `{first: 0, last: 4, count: 41}`. `seed` is the seed of the whole run.",
+    )
+    combine: Literal["product", "zip"] = Field(
+        default="product",
+        description="Whether every value of a parameter meets every value of the others, or the first of all lists "
+        "make a member, the second another one, and so on.",
     )
 
     @field_validator("vary", mode="before")
@@ -73,7 +66,15 @@ class EnsembleSpec(Spec):
 
     @model_validator(mode="after")
     def _each_member_once(self) -> EnsembleSpec:
-        varying = [(("vary", key), grid) for key, grid in self._grids.items()]
+        if RUN_SEED in self.vary:
+            self._check_run_seeds()
+        grids = self._grids
+        if self.combine == "zip" and len({len(grid) for grid in grids.values()}) > 1:
+            told = ", ".join(f"{len(grid)} of {key}" for key, grid in grids.items())
+            raise LocatedError(f"`combine: zip` takes lists of one length, and there are {told}", "vary")
+        varying = [(("vary", key), list(grid)) for key, grid in grids.items()]
+        if self.combine == "zip" and grids:
+            varying = [(("vary",), self._rows)]
         for place, values in [(("seeds",), self.seed_list), *varying]:
             if len(set(values)) < len(values):
                 ((twice, _),) = Counter(values).most_common(1)
@@ -81,6 +82,19 @@ class EnsembleSpec(Spec):
         if self.size > MOST_MEMBERS:
             raise ValueError(f"{self.size:,} members are too many; at most {MOST_MEMBERS:,}")
         return self
+
+    def _check_run_seeds(self) -> None:
+        """Seeds of the whole run are whole numbers, and leave no place for other ones.
+
+        Raises:
+            LocatedError: with the place.
+        """
+        if len(self.seed_list) > 1:
+            raise LocatedError("vary either `seed`, that of the whole run, or `seeds` within the run", "seeds")
+        for value in self._grids[RUN_SEED]:
+            if not (float(value).is_integer() and 0 <= value <= _LARGEST_SEED):
+                words = f"a seed is a whole number from 0 to {_LARGEST_SEED:,}, not {messages.show(value)}"
+                raise LocatedError(words, "vary", RUN_SEED)
 
     @property
     def seed_list(self) -> list[int]:
@@ -90,16 +104,22 @@ class EnsembleSpec(Spec):
     @property
     def size(self) -> int:
         """How many members there are."""
-        return len(self.seed_list) * prod(len(values) for values in self._grids.values())
+        lengths = [len(values) for values in self._grids.values()]
+        return len(self.seed_list) * (prod(lengths) if self.combine == "product" else max(lengths, default=1))
 
     @property
     def members(self) -> list[Member]:
         """All members; the seed runs fastest."""
         return [
-            Member(seed, dict(zip(self.vary, values, strict=True)))
-            for values in product(*self._grids.values())
-            for seed in self.seed_list
+            Member(seed, dict(zip(self.vary, values, strict=True))) for values in self._rows for seed in self.seed_list
         ]
+
+    @property
+    def _rows(self) -> list[tuple[float, ...]]:
+        """Values of all parameters that vary, for one member after the other."""
+        grids = self._grids.values()
+        together = product(*grids) if self.combine == "product" or not grids else zip(*grids, strict=True)
+        return list(together)
 
     @property
     def ends(self) -> list[Member]:
@@ -115,13 +135,28 @@ class EnsembleSpec(Spec):
         Args:
             taken: names that something else has.
         """
-        places = [key.split(".") for key in self.vary]
-        for depth in range(1, max(map(len, places), default=0) + 1):
-            names = ["_".join(place[-depth:]) for place in places]
-            clear = not any(name in taken or name[:1].isdigit() for name in names)
-            if clear and len(set(names)) == len(names):
-                return dict(zip(self.vary, names, strict=True))
-        return {key: f"parameter_{number}" for number, key in enumerate(self.vary)}
+        return axis_names((key for key in self.vary if key != RUN_SEED), taken)
+
+    @property
+    def parameters(self) -> list[dict[str, float]]:
+        """Values of all parameters that vary, without the seeds; one empty mapping where none does."""
+        return [dict(zip(self.vary, values, strict=True)) for values in self._rows]
+
+    def check(self, network: NetworkSpec, sites: tuple[int, ...], *, paths_differ: bool) -> None:
+        """Make sure that every parameter is there, can have its values, and can differ within one batch.
+
+        Args:
+            network: without problems of its own.
+            sites: the grid.
+            paths_differ: whether initial states or noise depend on the seed.
+
+        Raises:
+            NotStackable: when it is there and cannot differ within one batch.
+            ValueError: when it is not there, or cannot have a value.
+        """
+        for key, values in self._grids.items():
+            _try(network, key, values, sites)
+        self._check_seeds(network, sites, paths_differ)
 
     def problems(self, network: NetworkSpec, sites: tuple[int, ...], *, paths_differ: bool) -> list[Problem]:
         """Parameters that are not there, cannot have the values, or cannot differ within one batch; seeds likewise.
@@ -143,22 +178,36 @@ class EnsembleSpec(Spec):
 
     def _of_seeds(self, network: NetworkSpec, sites: tuple[int, ...], paths_differ: bool) -> list[Problem]:
         """Drawn numbers that cannot differ within one batch, or none that differ."""
-        if len(self.seed_list) == 1:
-            return []
+        place = ("vary", RUN_SEED) if RUN_SEED in self.vary else ("seeds",)
         try:
-            stack = _stack(build(network, sites, seed_of(0, member)) for member in self.seed_list[:2])
+            self._check_seeds(network, sites, paths_differ)
         except NotStackable as error:
             words = "every seed has its own numbers, and they cannot differ within one batch"
-            return [(("seeds",), f"{words}: {error}; make a run for each seed")]
-        if not (stack.differs or paths_differ):
-            return [(("seeds",), "nothing here is drawn, and all seeds would give the same; leave `seeds` out")]
+            return [(place, f"{words}: {error}; make a run for each seed")]
+        except ValueError as error:
+            return [(place, f"{error}; leave `{place[-1]}` out")]
         return []
+
+    def _check_seeds(self, network: NetworkSpec, sites: tuple[int, ...], paths_differ: bool) -> None:
+        """Make sure that seeds have an effect, and can differ within one batch.
+
+        Raises:
+            NotStackable, ValueError: when not.
+        """
+        seeds = [seed_of(0, member) for member in self.seed_list[:2]]
+        if RUN_SEED in self.vary:
+            seeds = [seed_of(int(seed), 0) for seed in sorted(set(self._grids[RUN_SEED]))[:2]]
+        if len(seeds) == 1:
+            return
+        if not (_stack(build(network, sites, seed) for seed in seeds).differs or paths_differ):
+            raise ValueError("nothing here is drawn, and all seeds would give the same")
 
     def _of_pairs(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
         """Values that are sound one by one and not together."""
         if len(self.vary) < 2:
             return []
-        for values in product(*(_few(grid) for grid in self._grids.values())):
+        rows = self._rows[:: ceil(self.size / _ROWS_TRIED)]
+        for values in product(*(_few(grid) for grid in self._grids.values())) if self.combine == "product" else rows:
             try:
                 varied(network, dict(zip(self.vary, values, strict=True)))
             except ValueError as error:
@@ -177,6 +226,14 @@ class Member(NamedTuple):
     parameters: Mapping[str, float]
     """By their place in the spec."""
 
+    def run_seed(self, seed: int) -> int:
+        """Seed of the run that this member belongs to.
+
+        Args:
+            seed: of the run whose ensemble it is.
+        """
+        return int(self.parameters.get(RUN_SEED, seed))
+
 
 def varied(network: NetworkSpec, parameters: Mapping[str, float]) -> NetworkSpec:
     """The network with other parameters.
@@ -184,6 +241,7 @@ def varied(network: NetworkSpec, parameters: Mapping[str, float]) -> NetworkSpec
     Raises:
         ValueError: when there is no such parameter, or it cannot have that value.
     """
+    parameters = {key: value for key, value in parameters.items() if key != RUN_SEED}
     if not parameters:
         return network
     content = network.model_dump(mode="json")
@@ -232,6 +290,9 @@ def _try(network: NetworkSpec, key: str, values: Sequence[float], sites: tuple[i
         ValueError: when it is not there, or cannot have one of them.
         NotStackable: when it cannot vary within one batch.
     """
+    if key == RUN_SEED:  # that any network has
+        return
+    values = list(dict.fromkeys(values))
     for value in values:
         varied(network, {key: value})
     chosen = [varied(network, {key: value}) for value in _few(values)]
@@ -297,7 +358,9 @@ def _layers(network: NetworkSpec, sites: tuple[int, ...], members: Iterable[Memb
     last: tuple[Mapping[str, float], Layer] | None = None
     for member in members:
         if last is None or last[0] != member.parameters:
-            layer, drawn = _built(varied(network, member.parameters), sites, seed_of(seed, member.seed))
+            layer, drawn = _built(
+                varied(network, member.parameters), sites, seed_of(member.run_seed(seed), member.seed)
+            )
             last = None if drawn else (member.parameters, layer)
             yield layer
         else:

@@ -64,9 +64,10 @@ def _compile(simulation: Simulation, spec: RunSpec) -> None:
 
 
 def execute(
-    directory: RunDirectory, spec: RunSpec, simulation: Simulation, check: Callable[[], None], spec_sha256: str
-) -> None:
-    """Run the simulation to its end, show its results, and draw its figures."""
+    directory: RunDirectory, spec: RunSpec, simulation: Simulation, check: Callable[[], None], spec_sha256: str,
+    *, alone: bool = True,
+) -> None:  # fmt: skip
+    """Run the simulation to its end; one that stands alone shows its results and draws its figures."""
     task = spec.task
     assert isinstance(task, SimulationTaskSpec)
     report(f"run {directory.path}")
@@ -78,8 +79,9 @@ def execute(
         with progress("simulating", steps, done) as show:
             summary = simulation.run(store, checkpoints, check=check, show=show)
     _log(directory, steps, simulation, summary)
-    _show(simulation, summary)
-    _draw(directory, task)
+    if alone:
+        _show(simulation, summary)
+        _draw(directory, task)
 
 
 def _log(directory: RunDirectory, steps: int, simulation: Simulation, summary: Mapping[str, Tensor]) -> None:

@@ -13,7 +13,7 @@ from oscillo.layout import State
 from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.recording import TrajectoryStore, bytes_expected
 from oscillo.recording.declarations import ArrayDeclaration, coordinate
-from oscillo.simulation.ensemble import EnsembleSpec, Member
+from oscillo.simulation.ensemble import RUN_SEED, EnsembleSpec, Member
 from oscillo.simulation.observables import Observable, Series, Summary, Variable, site_dims
 
 SERIES, STATES, SUMMARY = "series", "states", "summary"
@@ -215,7 +215,7 @@ class SimulationRecording:
 
 def member_columns(members: Sequence[Member], names: Mapping[str, str]) -> dict[str, np.ndarray]:
     """Seed and parameters of all members, by the names of their coordinates."""
-    columns = {"seed": np.array([member.seed for member in members], dtype=np.int64)}
+    columns = {"seed": np.array([member.parameters.get(RUN_SEED, member.seed) for member in members], dtype=np.int64)}
     for place, name in names.items():
         columns[name] = np.array([member.parameters[place] for member in members])
     return columns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +18,7 @@ from oscillo.measures import Moments, Running
 from oscillo.recording import RecordingError, TrajectoryStore
 from oscillo.simulation.batch import Batch, joined
 from oscillo.simulation.design import Design
+from oscillo.simulation.ensemble import Member
 from oscillo.simulation.observables import Moment, Series, Summary
 from oscillo.simulation.recording import SERIES, STATES
 from oscillo.simulation.standing import Pending, Standing
@@ -55,10 +56,10 @@ class Simulation:
         self.series = [one for one in built if isinstance(one, Series)]
         self.summaries = [one for one in built if isinstance(one, Summary)]
         self.recording = design.recording(layer, built)
-        self.seeds = torch.tensor([member.seed for member in self.members], device=device)
+        self.draws = _draws(self.members, design.seed, device)
         arriving = None if design.arriving is None else design.arriving.to(device, design.dtype).unsqueeze(0)
         rows = torch.arange(len(self.members), device=device).split(design.batch_size)
-        self._batches = [Batch(layer, some, self.seeds, seed=design.seed, arriving=arriving) for some in rows]
+        self._batches = [Batch(layer, some, self.draws, arriving=arriving) for some in rows]
         self._moments = Moments()
         self._saved: dict[str, Any] | None = None
 
@@ -126,7 +127,7 @@ class Simulation:
         return summary
 
     def _initial_state(self) -> State:
-        given = self.design.initial.states(self.layer, Draws(self.design.seed, self.seeds))
+        given = self.design.initial.states(self.layer, self.draws)
         here = {name: value.to(self.device, self.design.dtype) for name, value in given.items()}
         return self.layer.initial_state(here["x"], here.get("v"))
 
@@ -246,6 +247,13 @@ class Simulation:
         self._saved = None
         store.truncate({} if saved is None else saved["lengths"])
         return None if saved is None else Standing.of(saved)
+
+
+def _draws(members: Sequence[Member], seed: int, device: torch.device) -> Draws:
+    """Keys of the members' random numbers, in a run of that seed."""
+    seeds = [member.run_seed(seed) for member in members]
+    index = torch.tensor([member.seed for member in members], device=device)
+    return Draws(torch.tensor(seeds, device=device) if len(set(seeds)) > 1 else seeds[0], index)
 
 
 def _under(running: Running, prefix: str) -> Running:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import torch
+from pydantic import Field
 
 from oscillo.network import NetworkSpec
 from oscillo.simulation.design import Design
+from oscillo.simulation.ensemble import EnsembleSpec
 from oscillo.training import TaskSpec
 
 if TYPE_CHECKING:
@@ -22,6 +24,13 @@ class SimulationTaskSpec(TaskSpec):
     """Integrates a network and records what it does."""
 
     learns: ClassVar[bool] = False
+
+    ensemble: EnsembleSpec = Field(default=EnsembleSpec(), description="Seeds and parameters that run side by side.")
+
+    @property
+    def initial_differs(self) -> bool:
+        """Whether samples of different seeds may start from different states."""
+        return True
 
     @property
     def training_samples(self) -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from oscillo.spec.composition import read_composed
-from oscillo.spec.overrides import apply_overrides
+from oscillo.spec.errors import SpecError
+from oscillo.spec.overrides import Override, apply_overrides, change
 from oscillo.spec.source import Located, Origin, Source, SpecPath, located
 from oscillo.spec.versions import migrate, require_version
 
@@ -49,6 +50,27 @@ class Document:
     @classmethod
     def _of(cls, root: Located, sources: list[Source], overrides: tuple[str, ...]) -> Document:
         return cls(root.plain, dict(root.origins()), tuple(sources), overrides)
+
+    def changed(self, changes: Iterable[tuple[SpecPath, Any, Origin]]) -> Document:
+        """The document with other values at some places.
+
+        Args:
+            changes: place, plain value (None removes what is there), and where the value comes from, for messages.
+
+        Raises:
+            SpecError: with every place that is not there.
+        """
+        root, problems = located(self.data, dict(self.origins)), []
+        for place, value, origin in changes:
+            parts = tuple(map(str, place))
+            fresh = None if value is None else located(_plain(value), {(): origin})
+            try:
+                root = change(root, Override(parts, (origin,) * len(parts), fresh))
+            except SpecError as error:
+                problems += error.problems
+        if problems:
+            raise SpecError(problems)
+        return Document._of(root, list(self.sources), self.overrides)
 
     @property
     def file(self) -> Path | None:

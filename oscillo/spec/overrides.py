@@ -65,7 +65,7 @@ def apply_overrides(root: Located, texts: tuple[str, ...]) -> Located:
     problems: list[Problem] = []
     for number, text in enumerate(texts, start=1):
         try:
-            root = _changed(root, parse_override(text, number), 0)
+            root = change(root, parse_override(text, number))
         except SpecError as error:
             problems += error.problems
     if problems:
@@ -73,7 +73,16 @@ def apply_overrides(root: Located, texts: tuple[str, ...]) -> Located:
     return root
 
 
-def _changed(node: Located, override: Override, depth: int) -> Located:
+def change(root: Located, override: Override) -> Located:
+    """The values with one change.
+
+    Raises:
+        SpecError: when it leads nowhere.
+    """
+    return _change(root, override, 0)
+
+
+def _change(node: Located, override: Override, depth: int) -> Located:
     part = override.parts[depth]
     children: dict[Any, Located]
     if isinstance(node.value, list):
@@ -88,7 +97,7 @@ def _changed(node: Located, override: Override, depth: int) -> Located:
         below = children.get(key)
         if below is None and override.value is None:
             _nothing_to_remove(children, part, override, depth)
-        children[key] = _changed(below or Located(None, override.origins[depth]), override, depth + 1)
+        children[key] = _change(below or Located(None, override.origins[depth]), override, depth + 1)
     elif override.value is not None:
         children[key] = override.value
     elif key in children:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
+from pathlib import Path
 from types import FrameType
 from typing import Any
+
+_SECONDS_BETWEEN_LOOKS = 0.2
 
 
 class Interrupted(Exception):
@@ -26,16 +30,25 @@ class Interrupted(Exception):
 
 
 class Interruption:
-    """Notes the first SIGINT or SIGTERM, for the work to stop at a good moment; a second one stops at once."""
+    """Notes the first SIGINT or SIGTERM, for the work to stop at a good moment; a second one stops at once.
 
-    def __init__(self) -> None:
-        self.signal = 0
+    Args:
+        file: whose presence is a wish to stop as well: work in another process, or in a thread, gets no signals.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self.signal, self.file = 0, file
+        self._looked = 0.0
         self._stopped = False
         self._before: dict[int, Any] = {}
 
     @property
     def asked(self) -> bool:
         """Whether to stop."""
+        now = time.monotonic()
+        if self.file is not None and not self.signal and now - self._looked > _SECONDS_BETWEEN_LOOKS:
+            self._looked = now
+            self.signal = signal.SIGINT if self.file.exists() else 0
         return self.signal != 0
 
     def check(self) -> None:
@@ -59,7 +72,7 @@ class Interruption:
             signal.signal(number, before)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        again = self.asked
+        again = self.signal != 0
         self.signal = number
         if again and not self._stopped:  # more impatience must not tear up what is being saved
             self._stopped = True

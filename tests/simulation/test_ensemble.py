@@ -67,7 +67,7 @@ def test_no_coordinate_takes_the_name_of_what_is_recorded(tmp_path):
     ("network.layers.first.coupling", "`network.layers` has no `first`; its items are numbered from 0 to 0"),
     ("layers.0.coupling.strength", "is no place in the network; it begins with `network.`; did you mean `network"),
     ("task.initial.scale", "`task.initial.scale` is no place in the network; it begins with `network.`"),
-    ("seed", "`seed` is no place in the network"),
+    ("precision", "`precision` is no place in the network"),
     (f"{COUPLING}.strength.more", f"`{COUPLING}.strength` is 1.5, and has no `more`"),
     (f"{COUPLING}.kind", f"`{COUPLING}.kind` is 'mean_field', and not a number that could vary"),
     (f"{COUPLING}.rotation", f"`{COUPLING}.rotation` is null, and not a number that could vary"),

@@ -14,7 +14,6 @@ from oscillo.network.layer import Problem
 from oscillo.simulation import (
     Course,
     Design,
-    EnsembleSpec,
     InitialSpec,
     ObservableSpec,
     OrderParameterSpec,
@@ -61,7 +60,6 @@ class SimulateTaskSpec(SimulationTaskSpec):
     )
     states: StatesSpec | None = Field(default=None, description="Keeps states as well; left out, none.")
     initial: Component[InitialSpec] = Field(default=UniformInitialSpec(), description="Where oscillators start.")
-    ensemble: EnsembleSpec = Field(default=EnsembleSpec(), description="Seeds and parameters that run side by side.")
     batch: int | None = Field(default=None, ge=1, description="Members that are integrated at once; left out, all.")
     checkpoint_minutes: float = Field(
         default=0.5, gt=0, le=60,
@@ -79,6 +77,11 @@ class SimulateTaskSpec(SimulationTaskSpec):
             raise ValueError("give `duration` or `steps`, and not both")
         return self
 
+    @property
+    def initial_differs(self) -> bool:
+        """Whether the initial condition depends on the seed."""
+        return self.initial.differs
+
     def problems(self, network: NetworkSpec, sites: tuple[int, ...]) -> list[Problem]:
         """What cannot be simulated so, each with its place in the task."""
         if len(network.layers) != 1 or not isinstance(layer := network.layers[0], OscillatorLayerSpec):
@@ -93,7 +96,7 @@ class SimulateTaskSpec(SimulationTaskSpec):
         found += self._unobservable(layer, sites)
         found += self._input_problems(layer, sites)
         if not network.problems(sites):  # what is wrong with the network is told at its own place
-            differ = self.initial.differs or layer.noise is not None
+            differ = self.initial_differs or layer.noise is not None
             objections = self.ensemble.problems(network, sites, paths_differ=differ)
             found += [(("ensemble", *place), text) for place, text in objections]
         return found

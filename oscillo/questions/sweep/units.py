@@ -1,0 +1,180 @@
+"""Points of a sweep in as few runs as possible: those that can share a batch do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from oscillo.runspec import LoadedSpec, RunSpec, checked
+from oscillo.simulation import EnsembleSpec, SimulationTaskSpec
+from oscillo.simulation.ensemble import RUN_SEED
+from oscillo.spec import Document, SpecError, SpecProblem, SweepSpec, messages
+from oscillo.spec.source import Origin, SpecPath
+from oscillo.stacking import NotStackable
+
+_ENSEMBLE: SpecPath = ("task", "ensemble")
+
+
+class Unit(NamedTuple):
+    """Points that one run computes."""
+
+    spec: LoadedSpec
+    """Of the run."""
+    points: Sequence[int]
+    """Their numbers in the sweep; each has as many members of the run's ensemble as the spec's own one."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the points of a sweep are shared out."""
+
+    units: Sequence[Unit]
+    together: Sequence[str]
+    """Places whose values are members of one batch."""
+    apart: Mapping[str, str]
+    """Places whose values take runs of their own, and why."""
+    members: int
+    """Members of each point: those of the spec's own ensemble."""
+
+
+def divided(loaded: LoadedSpec) -> Division:
+    """The runs that a sweep takes.
+
+    Raises:
+        SpecError: when a value is not possible, each with its place in the sweep.
+    """
+    spec, base = loaded.spec, _without_sweep(loaded.document)
+    assert spec.sweep is not None
+    points, apart = spec.sweep.points, _reasons(loaded, spec.sweep)
+    together = [key for key in spec.sweep.places if key not in apart]
+    if together and (reason := _refusal(loaded, base, points[:1], together)):
+        apart, together = dict.fromkeys(spec.sweep.places, reason), []
+    units, problems = [], []
+    for numbers in _groups(points, list(apart)):
+        try:
+            units.append(Unit(_spec_of(loaded, base, [points[n] for n in numbers], together), numbers))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(dict.fromkeys(problems))
+    members = spec.task.ensemble.size if isinstance(spec.task, SimulationTaskSpec) else 1
+    return Division(units, together, apart, members)
+
+
+def _without_sweep(document: Document) -> Document:
+    return document.changed([(("sweep",), None, document.origin(("sweep",)))])
+
+
+def _groups(points: Sequence[Mapping[str, Any]], apart: Sequence[str]) -> Iterator[list[int]]:
+    """Numbers of the points that agree in all that keeps points apart, group by group."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for number, point in enumerate(points):
+        groups.setdefault(tuple((type(point[key]), point[key]) for key in apart), []).append(number)
+    yield from groups.values()
+
+
+def _reasons(loaded: LoadedSpec, sweep: SweepSpec) -> dict[str, str]:
+    """Why values of a place cannot share a batch, by place; a place that is not in it can.
+
+    Raises:
+        SpecError: when a place has no effect, or a value is not possible.
+    """
+    task = loaded.spec.task
+    if not isinstance(task, SimulationTaskSpec):
+        return dict.fromkeys(sweep.places, "every network learns by itself")
+    found: dict[str, str] = {}
+    for key in sweep.places:
+        values = list(dict.fromkeys(point[key] for point in sweep.points))
+        if key in task.ensemble.vary:
+            words = "the ensemble of the spec varies it already; leave it out there: `task.ensemble.vary={}`"
+            raise SpecError.at(loaded.document, [SpecProblem(("sweep", *sweep.place_of(key)), words)])
+        if key == RUN_SEED and len(task.ensemble.seed_list) > 1:
+            found[key] = "the spec's own ensemble has seeds"
+        elif not (key == RUN_SEED or key.startswith("network.")) or not all(map(_is_number, values)):
+            found[key] = "it is no number of the network"
+        else:
+            try:
+                reason = _cannot_vary(loaded.spec, task, key, values)
+            except ValueError as error:
+                words = messages.message(error.errors()[0])[0] if isinstance(error, ValidationError) else str(error)
+                problem = SpecProblem(("sweep", *sweep.place_of(key)), words)
+                raise SpecError.at(loaded.document, [problem]) from None
+            found |= {key: reason} if reason else {}
+    return found
+
+
+def _cannot_vary(spec: RunSpec, task: SimulationTaskSpec, key: str, values: Sequence[float]) -> str | None:
+    """Why values of a place cannot differ within a batch; None when they can.
+
+    Raises:
+        ValueError: when one is not possible, or they have no effect.
+    """
+    if len(values) == 1:
+        return "there is one value"
+    layer = spec.network.layers[0]
+    differ = task.initial_differs or getattr(layer, "noise", None) is not None
+    try:
+        EnsembleSpec(vary={key: list(values)}).check(spec.network, spec.sites, paths_differ=differ)
+    except NotStackable as error:
+        return f"a batch has one `{error.what}`"
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _refusal(loaded: LoadedSpec, base: Document, points: Sequence[Mapping[str, Any]], together: Sequence[str]) -> str:
+    """Why points cannot be members of one batch although their numbers could; empty when they can."""
+    spec = loaded.spec
+    assert spec.sweep is not None
+    first = points[0]
+    others = [point for point in spec.sweep.points if all(point[key] == first[key] for key in set(first) - {*together})]
+    try:
+        _spec_of(loaded, base, [others[0], others[-1]], together)
+    except SpecError as error:
+        try:
+            _spec_of(loaded, base, [others[0]], ())
+        except SpecError:
+            return ""  # it is wrong in any case, which is told when the runs are made
+        return error.problems[0].message
+    return ""
+
+
+def _spec_of(
+    loaded: LoadedSpec, base: Document, points: Sequence[Mapping[str, Any]], together: Sequence[str]
+) -> LoadedSpec:
+    """The spec of one run for some points, which differ only in what can share a batch.
+
+    Raises:
+        SpecError: when it is not possible, with its place in the sweep.
+    """
+    spec, origin = loaded.spec, loaded.document.origin
+    assert spec.sweep is not None
+    place: dict[str, Origin] = {key: origin(("sweep", *spec.sweep.place_of(key))) for key in spec.sweep.places}
+    content = spec.model_dump(mode="json")
+    changes: list[tuple[SpecPath, Any, Origin]] = [
+        (tuple(key.split(".")), _as_there(value, key, content), place[key])
+        for key, value in points[0].items()
+        if key not in together
+    ]
+    if together:
+        assert isinstance(spec.task, SimulationTaskSpec)
+        own = spec.task.ensemble
+        rows = [{key: point[key] for key in together} | dict(row) for point in points for row in own.parameters]
+        vary = {key: [row[key] for row in rows] for key in rows[0]}
+        changes += [
+            ((*_ENSEMBLE, "vary"), vary, place[together[0]]), ((*_ENSEMBLE, "combine"), "zip", place[together[0]])
+        ]  # fmt: skip
+    return checked(base.changed(changes))
+
+
+def _as_there(value: Any, key: str, content: Any) -> Any:
+    """A value as the place has it: whole numbers stay whole where whole ones stand."""
+    for part in key.split("."):
+        content = content[int(part)] if isinstance(content, list) else content[part]
+    whole = isinstance(content, int) and not isinstance(content, bool)
+    return int(value) if whole and isinstance(value, float) and value.is_integer() else value
