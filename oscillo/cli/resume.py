@@ -9,7 +9,7 @@ from oscillo.cli.endings import end_with
 
 
 def resume(context: typer.Context, run: RunFolder) -> None:
-    """Go on with a run that was interrupted or killed.
+    """Go on with a run, a sweep or the answer to a question that was interrupted or killed.
 
     It ends as if it had not been.
     """
@@ -20,6 +20,6 @@ def resume(context: typer.Context, run: RunFolder) -> None:
             f"to evaluate it otherwise: oscillo evaluate {run} {changes}",
             param_hint=changes,
         )
-    from oscillo.experiment import resume as execute
+    from oscillo.questions.resuming import resume as execute
 
     end_with(execute(run).path)

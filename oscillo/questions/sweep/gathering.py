@@ -81,12 +81,13 @@ def gathered(sweep: SweepSpec, division: Division, found: Mapping[int, Found | s
     variables: dict[str, Any] = {}
     good = {number: what for number, what in found.items() if isinstance(what, Found)}
     lacking = []
+    taken = {*sizes, *(name for axis in axes for name in axis.names.values())}
     for name in dict.fromkeys(name for what in good.values() for name in what.arrays):
         laid = _laid_out(name, sizes, division, good)
         if laid is None:
             lacking.append(name)
         else:
-            variables[name] = laid
+            variables[f"result_{name}" if name in taken else name] = laid
     told = {"long_name": "why the point failed", "description": "empty where it did not"}
     variables["error"] = (tuple(sizes), errors.reshape(tuple(sizes.values())), told)
     told = {"long_name": "done", "description": "whether there are results; without an error it was not run yet"}

@@ -156,11 +156,11 @@ def _spec_of(
     assert spec.sweep is not None
     place: dict[str, Origin] = {key: origin(("sweep", *spec.sweep.place_of(key))) for key in spec.sweep.places}
     content = spec.model_dump(mode="json")
-    changes: list[tuple[SpecPath, Any, Origin]] = [
-        (tuple(key.split(".")), _as_there(value, key, content), place[key])
-        for key, value in points[0].items()
-        if key not in together
-    ]
+    changes: list[tuple[SpecPath, Any, Origin]] = []
+    for key, value in points[0].items():
+        if key not in together:
+            changes += [(*above, place[key]) for above in _left_out(base.data, content, key)]
+            changes.append((tuple(key.split(".")), _as_there(value, key, content), place[key]))
     if together:
         assert isinstance(spec.task, SimulationTaskSpec)
         own = spec.task.ensemble
@@ -170,6 +170,18 @@ def _spec_of(
             ((*_ENSEMBLE, "vary"), vary, place[together[0]]), ((*_ENSEMBLE, "combine"), "zip", place[together[0]])
         ]  # fmt: skip
     return checked(base.changed(changes))
+
+
+def _left_out(written: Any, content: Any, key: str) -> Iterator[tuple[SpecPath, Any]]:
+    """The mapping around a place, with its defaults, where the spec has left it out as a whole."""
+    parts = key.split(".")
+    for depth, part in enumerate(parts[:-1]):
+        step: Any = int(part) if isinstance(content, list) else part
+        content = content[step]
+        if isinstance(written, dict) and written.get(part) is None:
+            yield tuple(parts[: depth + 1]), content
+            return
+        written = written[step]
 
 
 def _as_there(value: Any, key: str, content: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -120,11 +121,24 @@ def in_processes(jobs: Sequence[Job], workers: int, check: Callable[[], None]) -
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_quiet)
+    with _main_left_alone():
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_quiet)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Start processes that do not import the script again that this one runs: it would sweep in every one of them."""
+    main = sys.modules["__main__"]
+    hidden = {name: vars(main)[name] for name in ("__file__", "__spec__") if name in vars(main)}
+    vars(main).update(dict.fromkeys(hidden))
     try:
-        yield pool
+        yield
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        vars(main).update(hidden)
 
 
 def _quiet() -> None:
@@ -160,7 +174,7 @@ def cluster(scheduler: str, workers: int) -> Iterator[Any]:
     except ImportError:
         raise ValueError("`--scheduler` takes Dask: pip install 'oscillo[scale]'") from None
     if scheduler == LOCAL:
-        with ExitStack() as stack:
+        with _main_left_alone(), ExitStack() as stack:
             local = LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, silence_logs=50,
                 dashboard_address=None,  # pyright: ignore[reportArgumentType]
