@@ -20,7 +20,13 @@ def plan(spec: SpecFile, changes: Overrides = None) -> None:
     loaded = read_spec(spec, changes or ())
     with locating_failures(loaded.spec, loaded.document):
         try:
-            text = plan_of(loaded.spec).to_text()
+            first, told = loaded.spec, ""
+            if loaded.spec.sweep is not None:
+                from oscillo.questions.sweep import divided, division_text
+
+                division = divided(loaded)
+                first, told = division.units[0].spec.spec, f"sweep: {division_text(division)}; the first run:\n"
+            text = told + plan_of(first).to_text()
         except ValueError as error:
             tell(f"error: {error}")
             raise typer.Exit(WRONG_INPUT) from None

@@ -30,6 +30,10 @@ def sweep(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", min=1, help="Processes, where there are several runs.")
     ] = None,
+    per_run: Annotated[
+        int | None,
+        typer.Option("--per-run", metavar="N", min=1, help="Most points in one run; left out, all that can."),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler: tcp://host:port, or `local`."),
@@ -53,5 +57,7 @@ def sweep(
 
     overrides, swept = split(axes or [])
     how = "zip" if zip else "random" if random is not None else "grid"
+    if per_run is not None:
+        overrides.append(f"sweep.points_per_run={per_run}")
     document = with_axes(read_source(spec, overrides), swept, how, random)
     end_with(sweep_spec(checked(document), workers=workers, scheduler=scheduler, runs=runs, into=into).path)

@@ -76,8 +76,9 @@ class SimulationPlan:
         names = ensemble.names()
         ends = [member.parameters for member in ensemble.ends]
         varying = [f"{name.replace('_', ' ')} {ends[0][key]:g} to {ends[-1][key]:g}" for key, name in names.items()]
-        if len(ensemble.seed_list) > 1:
-            varying.append(f"{len(ensemble.seed_list):,} seeds")
+        seeds = {(member.seed, member.run_seed(0)) for member in ensemble.members}
+        if len(seeds) > 1:
+            varying.append(f"{len(seeds):,} seeds")
         size, batch = ensemble.size, self.design.batch_size
         at_once = "at once" if batch == size else f"in batches of {batch:,}"
         return f"{size:,} {at_once}: {', '.join(varying)}" if varying else "1"

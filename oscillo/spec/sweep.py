@@ -98,6 +98,11 @@ class SweepSpec(Spec):
         default={}, description="Values that go together: the first of all places make a point, and so on."
     )
     random: RandomPointsSpec | None = Field(default=None, description="Points that are drawn.")
+    points_per_run: int | None = Field(
+        default=None, ge=1,
+        description="Most points that run as one batch; left out, all that can. Less shares them out to more workers, "
+        "or saves memory.",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _some_points_each_once(self) -> SweepSpec:

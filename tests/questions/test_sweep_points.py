@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_sweeps import OSCILLATORS, STEP_SIZE, STRENGTH, small
 
 from oscillo.questions.sweep.arguments import split, with_axes
-from oscillo.questions.sweep.units import Division, divided
+from oscillo.questions.sweep.units import Division, divided, division_text
 from oscillo.runspec import checked, read_source, read_spec
 from oscillo.spec import SpecError, SweepSpec
 from oscillo.spec.ranges import axis_names
@@ -77,10 +77,13 @@ def test_what_cannot_be_swept_over_is_refused(sweep: dict[str, Any], told: str) 
         divided(read_spec(small(sweep=sweep)))
 
 
-def test_the_ensemble_and_the_sweep_cannot_vary_the_same() -> None:
-    spec = small(task__ensemble={"vary": {STRENGTH: [1.0, 2.0]}}, sweep={"grid": {STRENGTH: [1.0]}})
-    with pytest.raises(SpecError, match="the ensemble of the spec varies it already"):
-        divided(read_spec(spec))
+def test_the_sweep_takes_over_what_the_ensemble_varies() -> None:
+    ensemble = {"seeds": 2, "vary": {STRENGTH: [1.0, 2.0], "network.layers.0.frequency.distribution.mean": [0.0, 1.0]}}
+    division = shared_out({"grid": {STRENGTH: [3.0, 4.0]}}, task__ensemble=ensemble)
+    assert division.taken_over == [STRENGTH] and division.members == 4
+    members = division.units[0].spec.spec.task.ensemble.members  # pyright: ignore[reportAttributeAccessIssue]
+    assert [member.parameters[STRENGTH] for member in members] == [3.0] * 4 + [4.0] * 4
+    assert "which the ensemble of the spec varies" in division_text(division)
 
 
 def shared_out(sweep: dict[str, Any], **changes: Any) -> Division:
@@ -93,6 +96,11 @@ def test_points_that_share_shapes_share_a_run() -> None:
     assert set(division.together) == {STRENGTH, "seed"} and set(division.apart) == {OSCILLATORS}
     for unit in division.units:
         assert unit.spec.spec.task.ensemble.size == 6  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_run_has_no_more_points_than_asked_for() -> None:
+    division = shared_out({"grid": {STRENGTH: [1.0, 2.0, 3.0], "seed": [4, 5]}, "points_per_run": 4})
+    assert [list(unit.points) for unit in division.units] == [[0, 1, 2, 3], [4, 5]]
 
 
 def test_what_no_batch_can_have_takes_runs_of_its_own() -> None:

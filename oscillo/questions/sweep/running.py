@@ -16,7 +16,7 @@ from oscillo.preparation import require
 from oscillo.questions.sweep.arguments import of_mapping, with_axes
 from oscillo.questions.sweep.gathering import GROUP, Found, found_in, gathered
 from oscillo.questions.sweep.results import figures, metrics, tables
-from oscillo.questions.sweep.units import Division, divided
+from oscillo.questions.sweep.units import Division, divided, division_text
 from oscillo.questions.sweep.workers import LOCAL, Ended, Job, cluster, here, in_processes, on_cluster
 from oscillo.recording import (
     MetricsLog,
@@ -187,7 +187,7 @@ class _Sweeping:
         """
         units, points = self.division.units, self.sweep.size
         report(f"run {self.directory.path}")
-        report(self._told())
+        report(division_text(self.division))
         (self.folder / _STOP).unlink(missing_ok=True)
         jobs = self._jobs()
         with TrajectoryStore(self.directory.data, {"spec_sha256": self.directory.record()["spec_sha256"]}) as store:
@@ -199,13 +199,6 @@ class _Sweeping:
         if failed:
             report(f"{failed:,} of {points:,} points failed; `error` in the dataset says why, and resume tries again")
         self._conclude(data)
-
-    def _told(self) -> str:
-        """How the points are shared out, in words."""
-        runs, points = len(self.division.units), self.sweep.size
-        apart = [f"{key}: {reason}" for key, reason in self.division.apart.items()]
-        told = f"{points:,} points in {runs:,} run{'s' if runs > 1 else ''}"
-        return f"{told}; runs of their own because of {'; '.join(apart)}" if apart and runs > 1 else told
 
     def _jobs(self) -> list[Job]:
         """The runs that are not done yet; what the others have found is read."""

@@ -38,6 +38,8 @@ class Division:
     """Places whose values take runs of their own, and why."""
     members: int
     """Members of each point: those of the spec's own ensemble."""
+    taken_over: Sequence[str] = ()
+    """Places that the ensemble of the spec varies as well, and that the sweep takes over."""
 
 
 def divided(loaded: LoadedSpec) -> Division:
@@ -46,6 +48,8 @@ def divided(loaded: LoadedSpec) -> Division:
     Raises:
         SpecError: when a value is not possible, each with its place in the sweep.
     """
+    assert loaded.spec.sweep is not None
+    loaded, taken_over = _without(loaded, loaded.spec.sweep.places)
     spec, base = loaded.spec, _without_sweep(loaded.document)
     assert spec.sweep is not None
     points, apart = spec.sweep.points, _reasons(loaded, spec.sweep)
@@ -53,7 +57,7 @@ def divided(loaded: LoadedSpec) -> Division:
     if together and (reason := _refusal(loaded, base, points[:1], together)):
         apart, together = dict.fromkeys(spec.sweep.places, reason), []
     units, problems = [], []
-    for numbers in _groups(points, list(apart)):
+    for numbers in _groups(points, list(apart), spec.sweep.points_per_run):
         try:
             units.append(Unit(_spec_of(loaded, base, [points[n] for n in numbers], together), numbers))
         except SpecError as error:
@@ -61,19 +65,43 @@ def divided(loaded: LoadedSpec) -> Division:
     if problems:
         raise SpecError(dict.fromkeys(problems))
     members = spec.task.ensemble.size if isinstance(spec.task, SimulationTaskSpec) else 1
-    return Division(units, together, apart, members)
+    return Division(units, together, apart, members, taken_over)
+
+
+def division_text(division: Division) -> str:
+    """How the points are shared out, in words."""
+    runs, points = len(division.units), sum(len(unit.points) for unit in division.units)
+    told = f"{points:,} point{'s' if points > 1 else ''} in {runs:,} run{'s' if runs > 1 else ''}"
+    apart = [f"{key}: {reason}" for key, reason in division.apart.items()]
+    told += f"; runs of their own because of {'; '.join(apart)}" if apart and runs > 1 else ""
+    taken = [f"{key}, which the ensemble of the spec varies, is swept over" for key in division.taken_over]
+    return "; ".join([told, *taken])
+
+
+def _without(loaded: LoadedSpec, places: Sequence[str]) -> tuple[LoadedSpec, list[str]]:
+    """The spec whose ensemble does not vary what is swept over, and what it did vary of that."""
+    task = loaded.spec.task
+    vary = task.model_dump(mode="json")["ensemble"]["vary"] if isinstance(task, SimulationTaskSpec) else {}
+    both = [key for key in places if key in vary]
+    if not both:
+        return loaded, []
+    kept = {key: values for key, values in vary.items() if key not in both}
+    place = (*_ENSEMBLE, "vary")
+    return checked(loaded.document.changed([(place, kept, loaded.document.origin(place))])), both
 
 
 def _without_sweep(document: Document) -> Document:
     return document.changed([(("sweep",), None, document.origin(("sweep",)))])
 
 
-def _groups(points: Sequence[Mapping[str, Any]], apart: Sequence[str]) -> Iterator[list[int]]:
-    """Numbers of the points that agree in all that keeps points apart, group by group."""
+def _groups(points: Sequence[Mapping[str, Any]], apart: Sequence[str], most: int | None) -> Iterator[list[int]]:
+    """Numbers of the points that agree in all that keeps points apart, group by group, no group too large."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, point in enumerate(points):
         groups.setdefault(tuple((type(point[key]), point[key]) for key in apart), []).append(number)
-    yield from groups.values()
+    for group in groups.values():
+        for first in range(0, len(group), most or len(group)):
+            yield group[first : first + (most or len(group))]
 
 
 def _reasons(loaded: LoadedSpec, sweep: SweepSpec) -> dict[str, str]:
@@ -88,9 +116,6 @@ def _reasons(loaded: LoadedSpec, sweep: SweepSpec) -> dict[str, str]:
     found: dict[str, str] = {}
     for key in sweep.places:
         values = list(dict.fromkeys(point[key] for point in sweep.points))
-        if key in task.ensemble.vary:
-            words = "the ensemble of the spec varies it already; leave it out there: `task.ensemble.vary={}`"
-            raise SpecError.at(loaded.document, [SpecProblem(("sweep", *sweep.place_of(key)), words)])
         if key == RUN_SEED and len(task.ensemble.seed_list) > 1:
             found[key] = "the spec's own ensemble has seeds"
         elif not (key == RUN_SEED or key.startswith("network.")) or not all(map(_is_number, values)):
