@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oscillo.draws import Draws
-    from oscillo.experiment import reevaluate, resume, run
+    from oscillo.experiment import reevaluate, run
     from oscillo.network.trajectory import integrate
+    from oscillo.questions.comparison import compare
+    from oscillo.questions.resuming import resume
+    from oscillo.questions.sweep import sweep
     from oscillo.recording import open_run
     from oscillo.runspec import RunSpec, build, load
     from oscillo.spec import SpecError
@@ -25,20 +28,30 @@ _HOME = {
     "RunSpec": "oscillo.runspec",
     "SpecError": "oscillo.spec",
     "build": "oscillo.runspec",
+    "compare": "oscillo.questions.comparison",
     "integrate": "oscillo.network.trajectory",
     "load": "oscillo.runspec",
     "open_run": "oscillo.recording",
     "reevaluate": "oscillo.experiment",
-    "resume": "oscillo.experiment",
+    "resume": "oscillo.questions.resuming",
     "run": "oscillo.experiment",
+    "sweep": "oscillo.questions.sweep",
 }
 
-__all__ = ["Draws", "RunSpec", "SpecError", "build", "integrate", "load", "open_run", "reevaluate", "resume", "run"]
+__all__ = [
+    "Draws", "RunSpec", "SpecError", "build", "compare", "integrate", "load", "open_run", "reevaluate", "resume", "run",
+    "sweep",
+]  # fmt: skip
+
+
+_GIVES_DATA = {"compare", "integrate", "open_run", "reevaluate", "resume", "run", "sweep"}
 
 
 def __getattr__(name: str) -> Any:
     # Importing oscillo must not import torch: the command line asks for help more often than for a network.
     if name in _HOME:
+        if name in _GIVES_DATA:
+            import_module("oscillo.analysis")  # what they give has the accessor `osc`
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'oscillo' has no attribute {name!r}")
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from oscillo.cli.compare import compare
 from oscillo.cli.endings import plainly
 from oscillo.cli.evaluate import evaluate
 from oscillo.cli.explain import explain
@@ -15,6 +16,7 @@ from oscillo.cli.plan import plan
 from oscillo.cli.resume import resume
 from oscillo.cli.run import run
 from oscillo.cli.schema import schema
+from oscillo.cli.stability import app as stability
 from oscillo.cli.sweep import sweep
 from oscillo.cli.validate import validate
 
@@ -23,6 +25,7 @@ VERBS = {
     "resume": resume,
     "evaluate": evaluate,
     "sweep": sweep,
+    "compare": compare,
     "list": list_runs,
     "plan": plan,
     "validate": validate,
@@ -42,6 +45,8 @@ app = typer.Typer(
 for name, verb in VERBS.items():
     # What is left over is told by `resume` itself: it knows where changes can be made.
     app.command(name, context_settings={"allow_extra_args": verb is resume})(plainly(verb))
+
+app.add_typer(stability, name="stability")
 
 
 def _print_version(asked: bool) -> None:

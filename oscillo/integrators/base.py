@@ -31,6 +31,16 @@ class IntegratorSpec(ComponentSpec):
     step_size: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="Step size, in units of time.")
     learn_step_size: bool = Field(default=False, description="Whether the step size is trained.")
 
+    @property
+    def order(self) -> int | None:
+        """The power of the step size with which its error falls, without noise; None where there is no such thing."""
+        return None
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether it chooses its own steps, so that `rtol` and `atol` say how exact it is, and not the step size."""
+        return False
+
     def problems(self, oscillators: Oscillators) -> list[str]:
         """Reasons why this integrator cannot serve those oscillators; empty when it can."""
         kind, found = getattr(self, "kind", ""), []

@@ -57,6 +57,16 @@ class Dopri5Spec(IntegratorSpec):
     atol: float = Field(default=1e-6, gt=0, allow_inf_nan=False, description="Absolute tolerance of one inner step.")
     max_step: float | None = Field(default=None, gt=0, description="Longest inner step, in units of time.")
 
+    @property
+    def order(self) -> int:
+        """Fifth; between its own steps it interpolates to fourth."""
+        return 5
+
+    @property
+    def adaptive(self) -> bool:
+        """Every sample chooses its steps."""
+        return True
+
     def precision_problems(self, resolution: float) -> list[str]:
         """Tolerances that cannot be met."""
         return tolerance_problems(self.rtol, self.atol, resolution)
@@ -97,6 +107,10 @@ class Dopri5(Integrator):
 
     raises = True
     """Whether a sample that cannot go on stops everything; otherwise its state becomes NaN, and the others go on."""
+
+    lands = False
+    """Whether inner steps end at the ends of the spec's steps, and nothing is interpolated: where tolerances are tight,
+    interpolation to fourth order makes the largest error of all."""
 
     def __init__(self, spec: Dopri5Spec) -> None:
         super().__init__(spec)
@@ -208,7 +222,7 @@ class Dopri5(Integrator):
         """
         active = state["reached"] < target
         here = _moving(state, "ahead.")
-        h, rates, after = self._stages(oscillators, state, stimulus, here)
+        h, rates, after = self._stages(oscillators, state | {"step": self._allowed(state, target)}, stimulus, here)
         with torch.no_grad():
             error = self._error(here, after, rates, _column(h, here["x"]))
             good = active & (error <= 1)
@@ -230,6 +244,11 @@ class Dopri5(Integrator):
         told = torch.stack((unfinished.sum(), arrived.sum(), stuck.sum()))
         end = {name: after[name] for name in rates[0]}
         return chosen | moved, _Step(h, error, unfinished, arrived, told, rates, end)
+
+    def _allowed(self, state: State, target: Tensor) -> Tensor:
+        """Size of each sample's next step, as it wants it, or not past the target."""
+        left = target - state["reached"]
+        return torch.where(left > 0, torch.minimum(state["step"], left), state["step"]) if self.lands else state["step"]
 
     @staticmethod
     def _stages(

@@ -21,6 +21,11 @@ class GeodesicEulerSpec(IntegratorSpec):
 
     kind: Literal["geodesic_euler"] = "geodesic_euler"
 
+    @property
+    def order(self) -> int:
+        """First."""
+        return 1
+
     def build(self) -> GeodesicEuler:
         """The step."""
         return GeodesicEuler(self)

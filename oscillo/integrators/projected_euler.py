@@ -24,6 +24,11 @@ class ProjectedEulerSpec(IntegratorSpec):
         default=True, description="Whether the force is projected to the tangent space; `false` is AKOrN's ablation."
     )
 
+    @property
+    def order(self) -> int:
+        """First."""
+        return 1
+
     def problems(self, oscillators: Oscillators) -> list[str]:
         """Only on spheres does the projection change anything, and can it be left out."""
         found = super().problems(oscillators)

@@ -41,6 +41,11 @@ class HeunSpec(IntegratorSpec):
     kind: Literal["heun"] = "heun"
     takes_noise: ClassVar[bool] = True
 
+    @property
+    def order(self) -> int:
+        """Second."""
+        return 2
+
     def build(self) -> Heun:
         """The step."""
         return Heun(self, HEUN)
@@ -51,6 +56,11 @@ class RK4Spec(IntegratorSpec):
     """The classical Runge-Kutta method, of fourth order."""
 
     kind: Literal["rk4"] = "rk4"
+
+    @property
+    def order(self) -> int:
+        """Fourth."""
+        return 4
 
     def build(self) -> RungeKutta:
         """The step."""

@@ -21,6 +21,11 @@ class SemiImplicitEulerSpec(IntegratorSpec):
 
     kind: Literal["semi_implicit_euler"] = "semi_implicit_euler"
 
+    @property
+    def order(self) -> int:
+        """First."""
+        return 1
+
     def problems(self, oscillators: Oscillators) -> list[str]:
         """It takes a velocity to update first."""
         if oscillators.inertia is None:

@@ -20,6 +20,12 @@ ADAMS = ("explicit_adams", "implicit_adams", "fixed_adams")
 TOLERANT = (*ADAPTIVE, "implicit_adams", "fixed_adams")
 """Methods that have a use for tolerances."""
 
+_ORDERS = {
+    "dopri5": 5, "dopri8": 8, "bosh3": 3, "fehlberg2": 2, "adaptive_heun": 2, "euler": 1, "midpoint": 2, "heun2": 2,
+    "heun3": 3, "rk4": 4, "explicit_adams": 3, "implicit_adams": 4, "fixed_adams": 4,
+}  # fmt: skip
+"""Orders of the methods; of Adams methods with few inner steps, whose first ones are those of another method."""
+
 _ADAMS_ORDER = 5
 """Terms that Adams methods go up to: order 4 of the explicit one, 5 of the implicit ones."""
 
@@ -59,6 +65,16 @@ class TorchdiffeqSpec(IntegratorSpec):
         description="Whether gradients come from solving the adjoint equation backward in time, with memory that does "
         "not grow with the inner steps, and not from backpropagation through them.",
     )
+
+    @property
+    def order(self) -> int:
+        """That of the method, for as many inner steps in each step of the spec."""
+        return _ORDERS[self.method]
+
+    @property
+    def adaptive(self) -> bool:
+        """As the method says."""
+        return self.method in ADAPTIVE
 
     def problems(self, oscillators: Oscillators) -> list[str]:
         """What the solver has no use for."""

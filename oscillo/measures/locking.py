@@ -41,6 +41,18 @@ class PhaseLocking(Accumulator):
         return {"pairs": pairs, "mean": others / (n * (n - 1))}
 
 
+def phase_locking(z: Tensor) -> Tensor:
+    r"""|(1/T) \sum_t exp(i(theta_i - theta_j))| of each pair, float64 [..., oscillator, oscillator].
+
+    The `pairs` of `PhaseLocking`, for a trajectory that is there as a whole: one product of matrices.
+
+    Args:
+        z: planar vectors along time, [..., time, 2, oscillator]; amplitudes do not count.
+    """
+    vectors = as_complex(unit(z.double()))
+    return (vectors.mH @ vectors).abs() / z.shape[-3]
+
+
 class MeanFieldLocking(Accumulator):
     r"""|(1/T) \sum_t exp(i(theta_i - psi))| of each oscillator, with the phase psi of the mean vector, at cost O(n)."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import asin, atan, cos, exp, pi, sin, sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from scipy.integrate import quad
@@ -153,7 +153,7 @@ def winfree_death(width: float) -> float:
     Args:
         width: gamma, for frequencies that are uniform in [1 - gamma, 1 + gamma]; from 0 to 1.
     """
-    least = minimize_scalar(
+    least: Any = minimize_scalar(
         lambda sigma: sigma / (1 + _standing(sigma, width)), bounds=(1 + width, 4), method="bounded",
         options={"xatol": 1e-10},
     )  # fmt: skip

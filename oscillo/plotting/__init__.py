@@ -1,5 +1,7 @@
 """Figures of runs: one style, made without a window system. Generic ones here, a task's own beside the task."""
 
+from oscillo.plotting.answers_comparison_figure import answers_comparison_figure
+from oscillo.plotting.comparison_figure import comparison_course_figure, comparison_figure
 from oscillo.plotting.compute_figure import compute_figure, lower_envelope
 from oscillo.plotting.energy_figure import EnergyPanel, energy_figure
 from oscillo.plotting.labels import side_labels, spread
@@ -47,6 +49,9 @@ __all__ = [
     "ReferenceLine",
     "SeriesStyle",
     "agreement",
+    "answers_comparison_figure",
+    "comparison_course_figure",
+    "comparison_figure",
     "compute_figure",
     "counted",
     "doubling_axis",

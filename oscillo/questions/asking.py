@@ -89,6 +89,7 @@ def _answer(directory: RunDirectory, study: Study, interruption: Interruption) -
             if failure:
                 report(f"{name} failed: {failure}")
             answers.append(failure or {key: value for key, value in found.items() if key != "index"})
+            study.take(number, answers[-1])
             show(_TICKS * (number + 1), {})
     data = study.datasets(answers)
     with TrajectoryStore(directory.data, {"spec_sha256": directory.record()["spec_sha256"]}) as store:

@@ -62,6 +62,17 @@ class Study(ABC):
             ValueError, FloatingPointError: when this part has no answer; the others go on.
         """
 
+    def take(self, part: int, answer: Part | str) -> None:  # noqa: B027 (a study may have no use for it)
+        """Take note of an answer, found just now or before an interruption; later parts may build on it.
+
+        Args:
+            part: its number; they come in order.
+            answer: a text when the part failed.
+
+        Raises:
+            ValueError, FloatingPointError: when nothing can be said without that part; the run has then failed.
+        """
+
     @abstractmethod
     def datasets(self, answers: Sequence[Part | str]) -> dict[str, xr.Dataset]:
         """The whole answer, by groups of the store.

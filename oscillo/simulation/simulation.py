@@ -57,11 +57,20 @@ class Simulation:
         self.summaries = [one for one in built if isinstance(one, Summary)]
         self.recording = design.recording(layer, built)
         self.draws = _draws(self.members, design.seed, device)
-        arriving = None if design.arriving is None else design.arriving.to(device, design.dtype).unsqueeze(0)
-        rows = torch.arange(len(self.members), device=device).split(design.batch_size)
-        self._batches = [Batch(layer, some, self.draws, arriving=arriving) for some in rows]
+        rows = torch.arange(len(self.members), device=device)
+        self._batches = [self.batch(some) for some in rows.split(design.batch_size)]
         self._moments = Moments()
         self._saved: dict[str, Any] | None = None
+
+    def batch(self, rows: Tensor) -> Batch:
+        """Some of the members.
+
+        Args:
+            rows: their numbers, integer [sample].
+        """
+        arriving = self.design.arriving
+        arriving = None if arriving is None else arriving.to(self.device, self.design.dtype).unsqueeze(0)
+        return Batch(self.layer, rows, self.draws, arriving=arriving)
 
     def load(self, checkpoints: Checkpoints) -> None:
         """Read where a run stands, for `run` to go on from there.
@@ -107,7 +116,7 @@ class Simulation:
         standing = self._resumed(store, checkpoints)
         if standing is None:
             self.recording.write_members(store)
-            standing = Standing.at_start(self._initial_state())
+            standing = Standing.at_start(self.initial_state())
         if len(self._batches) > 1:  # whose steps are written into these tensors, so none may lie in another's memory
             standing.state = {name: value.clone() for name, value in standing.state.items()}
         pending = Pending(self.recording, self.design.checkpoint_seconds)
@@ -126,7 +135,8 @@ class Simulation:
         standing.refuse_if_all_diverged()
         return summary
 
-    def _initial_state(self) -> State:
+    def initial_state(self) -> State:
+        """Where all members start, with all that the integrator remembers."""
         given = self.design.initial.states(self.layer, self.draws)
         here = {name: value.to(self.device, self.design.dtype) for name, value in given.items()}
         return self.layer.initial_state(here["x"], here.get("v"))

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from oscillo.integrators.loop import Stepping, plain_steps
+from oscillo.integrators.loop import Stepping, plain_steps, time_of
 from oscillo.layout import State
+from oscillo.stability.forward_mode import StillOperands
 from oscillo.stacking import of_samples
 
 MOVING = ("x", "v")
@@ -52,6 +53,14 @@ class System:
         state = {name: value[rows] for name, value in self.state.items()}
         return replace(self, layer=chosen, state=state, stimulus=None if stimulus is None else stimulus[rows])
 
+    def following(self, state: State) -> State:
+        """A state one step after another one that the samples have at this time; derivatives go through it.
+
+        Through compiled code they do not, and it drops them without a word; so a layer is called as it was written.
+        """
+        step = self.layer.forward if isinstance(self.layer, torch.nn.Module) else self.layer
+        return step(state, self.stimulus, time_of(self.step, self.dt), self.dt)[0]
+
     @torch.no_grad()
     def after(self, steps: int) -> System:
         """The same samples so many steps later."""
@@ -72,7 +81,7 @@ def derivative(function: Callable[[State], State], state: State, directions: Sta
         The value, and the rates of change of those of its tensors that have one; the others are left out.
     """
     # PyTorch's fast attention has no forward mode; the plain one gives the same numbers up to rounding.
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), forward_ad.dual_level():
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), forward_ad.dual_level(), StillOperands():
         moving = {name: forward_ad.make_dual(state[name], direction) for name, direction in directions.items()}
         value, rates = {}, {}
         for name, found in function(state | moving).items():

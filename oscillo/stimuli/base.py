@@ -44,6 +44,11 @@ class Drive(nn.Module):
     acts_on: Literal["field", "velocity"] = "field"
     """Whether it is a vector added to what an oscillator feels, or is added to its velocity."""
 
+    @property
+    def steady(self) -> bool:
+        """Whether it is the same at all times."""
+        return False
+
     def forward(self, t: Tensor | float) -> Tensor:
         """The stimulus at time t, a scalar or [sample, 1, ...]; broadcasts against [*sites, component, oscillator]."""
         raise NotImplementedError

@@ -229,6 +229,11 @@ class _Driven(Drive):
         self.acts_on = spec.acts_on
         self.pattern = nn.Parameter(spec.pattern(shape), requires_grad=False)
 
+    @property
+    def steady(self) -> bool:
+        """Of this class itself; the others are functions of time."""
+        return type(self) is _Driven
+
     def factor(self, t: Tensor) -> Tensor | float:
         """What the pattern is multiplied by."""
         return 1.0

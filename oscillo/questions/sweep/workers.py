@@ -99,9 +99,15 @@ def here(jobs: Sequence[Job], check: Callable[[], None]) -> Iterator[Ended]:
 
 
 def in_processes(jobs: Sequence[Job], workers: int, check: Callable[[], None]) -> Iterator[Ended]:
-    """Make runs in processes of this machine; a run whose process dies is begun again where it stood."""
+    """Make runs in processes of this machine; a run whose process dies is begun again where it stood.
+
+    Raises:
+        RunFailed: when processes die before they have begun anything.
+    """
     waiting, tried = {job.number: job for job in jobs}, dict.fromkeys((job.number for job in jobs), 0)
+    rounds = 0
     while waiting:
+        rounds += 1
         with _pool(workers) as pool:
             futures = {pool.submit(do, job): job for job in waiting.values()}
             for future, job in _finished(futures, check):
@@ -110,13 +116,15 @@ def in_processes(jobs: Sequence[Job], workers: int, check: Callable[[], None]) -
                 except BrokenProcessPool:
                     # Which of the runs broke it is not told; those that have not begun do not count it.
                     tried[job.number] += job.folder.exists()
-                    ended = (
-                        Ended(job.number, f"its process died {_TRIES} times") if tried[job.number] >= _TRIES else None
-                    )
+                    died = f"its process died {_TRIES} times"
+                    ended = Ended(job.number, died) if tried[job.number] >= _TRIES else None
                 if ended is not None:
+                    rounds = 0
                     del waiting[ended.number]
                     yield ended
         check()
+        if rounds >= _TRIES and not any(tried.values()):
+            raise RunFailed(None, "the processes of the sweep die before they begin a run; `--workers 1` does without")
 
 
 @contextmanager

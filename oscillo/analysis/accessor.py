@@ -1,0 +1,86 @@
+"""`data.osc`: the functions of `oscillo.analysis` as methods of xarray's Datasets, DataArrays and DataTrees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import xarray as xr
+
+
+@xr.register_dataset_accessor("osc")
+@xr.register_dataarray_accessor("osc")
+@xr.register_datatree_accessor("osc")
+class OscilloAccessor:
+    """Analysis of recorded states; each method is the function of its name in `oscillo.analysis`, and says no more.
+
+    >>> import oscillo.analysis, xarray as xr
+    >>> phases = xr.DataArray([[0.0, 0.0], [0.0, 3.141592653589793]], dims=("time", "oscillator"), name="phase")
+    >>> phases.osc.order_parameter().values.round(6).tolist()
+    [1.0, 0.0]
+    """
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def phase(self) -> xr.DataArray:
+        """Phase of each oscillator."""
+        return _analysis().phase(self._data)
+
+    def order_parameter(self, moment: int = 1) -> xr.DataArray:
+        """Length of the mean vector over all oscillators."""
+        return _analysis().order_parameter(self._data, moment)
+
+    def mean_frequency(self) -> xr.DataArray:
+        """Angle turned through per time, of each oscillator."""
+        return _analysis().mean_frequency(self._data)
+
+    def phase_locking(self) -> xr.DataArray:
+        """Phase-locking value of each pair of oscillators."""
+        return _analysis().phase_locking(self._data)
+
+    def locked_clusters(self, locking: float | None = 0.95, frequency: float | None = None) -> xr.Dataset:
+        """Groups of oscillators that are locked together."""
+        return _analysis().locked_clusters(self._data, locking, frequency)
+
+    def spectrum(self, segments: int = 4, window: str = "hann") -> xr.DataArray:
+        """Power spectral density along time."""
+        return _analysis().spectrum(self._data, segments, window)
+
+    def functional_connectivity(self, window: float | None = None, stride: float | None = None) -> xr.DataArray:
+        """Correlation over time of each pair of oscillators."""
+        return _analysis().functional_connectivity(self._data, window, stride)
+
+    def recurrence(self, modulo_rotation: bool = False) -> xr.DataArray:
+        """Distance between the states at each pair of times."""
+        return _analysis().recurrence(self._data, modulo_rotation)
+
+    def recurrence_rate(self, threshold: float) -> xr.DataArray:
+        """Share of pairs of times with states that are alike; of distances that `recurrence` gave."""
+        return _analysis().recurrence_rate(self._data, threshold)
+
+    def determinism(self, threshold: float, shortest: int = 2) -> xr.DataArray:
+        """Share of the recurrences on diagonal lines; of distances that `recurrence` gave."""
+        return _analysis().determinism(self._data, threshold, shortest)
+
+    def period(self, tolerance: float = 0.01, still: float = 1e-3, modulo_rotation: bool = False) -> xr.Dataset:
+        """Whether each trajectory is a fixed point, periodic, or neither."""
+        return _analysis().period(self._data, tolerance, still, modulo_rotation)
+
+    def residual(self, modulo_rotation: bool = False) -> xr.DataArray:
+        """Distance of each state from the one before it."""
+        return _analysis().residual(self._data, modulo_rotation)
+
+    def critical_coupling(
+        self, strength: str | None = None, repeats: Sequence[str] = ("seed", "member"), confidence: float = 0.95,
+        draws: int = 1000, seed: int = 0,
+    ) -> xr.Dataset:  # fmt: skip
+        """Coupling strength at which order sets in, with an interval of confidence."""
+        return _analysis().critical_coupling(self._data, strength, repeats, confidence, draws, seed)
+
+
+def _analysis() -> Any:
+    # The functions need torch, which whoever only opens a run does not wait for.
+    from oscillo import analysis
+
+    return analysis
