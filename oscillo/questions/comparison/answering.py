@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from oscillo.network import Network, Way
 from oscillo.network.network import Start
 from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.questions.question import Advance
+from oscillo.questions.source import Source
+from oscillo.runspec import LoadedSpec
 from oscillo.training import Batch, EvaluationSpec, Results, Task
 from oscillo.training.hardware import Precision, precision_context
 
@@ -177,3 +180,29 @@ class Answering:
         # A metric of a part of the samples may be there at one halt and not at another one.
         names = [name for name in halts[0] if all(name in one for one in halts)]
         return {name: np.stack([one[name] for one in halts]) for name in names}
+
+
+def evaluation_of(known: Sequence[EvaluationSpec], name: str | None) -> EvaluationSpec:
+    """The evaluation of that name, or the first one.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    names = [one.name for one in known]
+    if not names:
+        raise ValueError("the spec has no `task.evaluations`, whose samples could be answered; add one")
+    if name is None:
+        return known[0]
+    if name not in names:
+        close = get_close_matches(name, names, n=1)
+        meant = f"; did you mean `{close[0]}`?" if close else ""
+        raise ValueError(f"there is no evaluation `{name}` (known: {', '.join(names)}){meant}")
+    return known[names.index(name)]
+
+
+def with_one_evaluation(source: Source, evaluation: EvaluationSpec) -> Source:
+    """The same, without the other evaluations, whose data would be read or generated for nothing."""
+    loaded = source.loaded
+    task = loaded.spec.task.model_copy(update={"evaluations": [evaluation]})
+    narrowed = LoadedSpec(loaded.spec.model_copy(update={"task": task}), loaded.document, loaded.plugins)
+    return replace(source, loaded=narrowed)

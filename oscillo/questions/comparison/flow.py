@@ -17,7 +17,6 @@ from oscillo.layout import State
 from oscillo.network.oscillator_layer import OscillatorLayer
 from oscillo.oscillators import Oscillators
 from oscillo.simulation import Simulation
-from oscillo.simulation.batch import Batch
 
 _STEPS_BETWEEN_CHECKS = 16
 
@@ -139,8 +138,7 @@ def flow_of_simulation(simulation: Simulation, rows: Tensor, interval: float, co
     design, layer = simulation.design, simulation.layer
     given = design.initial.states(layer, simulation.draws)
     start = {name: value.to(simulation.device, design.dtype)[rows].double() for name, value in given.items()}
-    arriving = None if design.arriving is None else design.arriving.to(simulation.device, design.dtype).unsqueeze(0)
-    batch = Batch(layer, rows, simulation.draws, arriving=arriving)
+    batch = simulation.batch(rows)
     stimulus = batch.stimulus
     return Flow(
         copy.deepcopy(batch.layer).double(), None if stimulus is None else stimulus.double(),

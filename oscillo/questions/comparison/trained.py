@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from oscillo.network import Network, OscillatorLayerSpec
 from oscillo.oscillators import Oscillators
 from oscillo.plotting import answers_comparison_figure
 from oscillo.preparation import compile_steps
-from oscillo.questions.comparison.answering import Answering, Halt
+from oscillo.questions.comparison.answering import Answering, Halt, evaluation_of, with_one_evaluation
 from oscillo.questions.comparison.answers import Asked, answers_dataset
 from oscillo.questions.comparison.reference import LOOSER
 from oscillo.questions.comparison.settings import (
@@ -34,7 +33,6 @@ from oscillo.questions.comparison.settings import (
 from oscillo.questions.comparison.tables import answers_tables
 from oscillo.questions.question import Advance, Part, Study
 from oscillo.questions.source import Source
-from oscillo.runspec import LoadedSpec
 from oscillo.training import EvaluationSpec
 from oscillo.training.progress import report
 
@@ -83,9 +81,9 @@ class TrainedComparison(Study):
                 "been trained, or `training.start=shipped` where weights are shipped"
             )
         self.name = spec.name
-        evaluation = _evaluation(spec.task.evaluation_specs, question.evaluation)
+        evaluation = evaluation_of(spec.task.evaluation_specs, question.evaluation)
         samples = _samples(question.samples, evaluation, spec.task.evaluation_samples(evaluation))
-        task, model = _with_one_evaluation(source, evaluation).learned()
+        task, model = with_one_evaluation(source, evaluation).learned()
         self.device = next(model.parameters()).device
         network: Network = model.network  # pyright: ignore[reportAssignmentType]
         layer = flow_of(network.layers[network.iterated])
@@ -212,24 +210,6 @@ class TrainedComparison(Study):
         return {"comparison": partial(answers_comparison_figure, data["comparison"])}
 
 
-def _evaluation(known: Sequence[EvaluationSpec], name: str | None) -> EvaluationSpec:
-    """The evaluation of that name, or the first one.
-
-    Raises:
-        ValueError: when there is none.
-    """
-    names = [one.name for one in known]
-    if not names:
-        raise ValueError("the spec has no `task.evaluations`, whose samples could be answered; add one")
-    if name is None:
-        return known[0]
-    if name not in names:
-        close = get_close_matches(name, names, n=1)
-        meant = f"; did you mean `{close[0]}`?" if close else ""
-        raise ValueError(f"there is no evaluation `{name}` (known: {', '.join(names)}){meant}")
-    return known[names.index(name)]
-
-
 def _samples(wanted: int | None, evaluation: EvaluationSpec, total: int | None) -> int:
     """How many samples are answered.
 
@@ -247,14 +227,6 @@ def _samples(wanted: int | None, evaluation: EvaluationSpec, total: int | None) 
             f"the evaluation `{evaluation.name}` has {total} samples, and {found} are wanted; take at most {total}"
         )
     return found
-
-
-def _with_one_evaluation(source: Source, evaluation: EvaluationSpec) -> Source:
-    """The same, without the other evaluations, whose data would be read or generated for nothing."""
-    loaded = source.loaded
-    task = loaded.spec.task.model_copy(update={"evaluations": [evaluation]})
-    narrowed = LoadedSpec(loaded.spec.model_copy(update={"task": task}), loaded.document, loaded.plugins)
-    return replace(source, loaded=narrowed)
 
 
 def _distinct(times: set[float]) -> list[float]:

@@ -9,9 +9,7 @@ import numpy as np
 import torch
 
 from oscillo.network.oscillator_layer import OscillatorLayer
-from oscillo.questions.comparison.answering import Answering
-from oscillo.questions.comparison.trained import _evaluation as evaluation_of
-from oscillo.questions.comparison.trained import _with_one_evaluation as with_one_evaluation
+from oscillo.questions.comparison.answering import Answering, evaluation_of, with_one_evaluation
 from oscillo.questions.source import Source
 from oscillo.simulation import Simulation
 from oscillo.simulation.plan import design_of

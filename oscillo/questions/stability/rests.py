@@ -109,7 +109,7 @@ class FixedPointsStudy(Study):
 
     def _dataset(self, found: FixedPoints, counts: np.ndarray, lost: int) -> xr.Dataset:
         points, shape = found.points, self.asked.layer.shape
-        eigenvalues = np.stack([point.eigenvalues.cpu().numpy() for point in points])
+        eigenvalues = torch.stack([point.eigenvalues.cpu() for point in points])
         sites = site_dims(shape)
         dims = ("point", *sites[:-1], "component", sites[-1])
         rate = "1/time" if found.of == "flow" else "1"
@@ -129,7 +129,7 @@ class FixedPointsStudy(Study):
         variables["starts"] = (("point",), counts, {"long_name": "starts that led there", "units": "1"})
         for part, values in (("real", eigenvalues.real), ("imaginary", eigenvalues.imag)):
             told = {"long_name": f"{part} part of the eigenvalues", "units": rate, "description": words}
-            variables[f"eigenvalues_{part}"] = (("point", "eigenvalue"), values, told)
+            variables[f"eigenvalues_{part}"] = (("point", "eigenvalue"), values.numpy(), told)
         x = found.system.state["x"].cpu().numpy()
         variables["state"] = (dims, x, {"long_name": "state", "units": "1"})
         coords = {"point": np.arange(len(points)), "eigenvalue": np.arange(eigenvalues.shape[1])}
