@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -122,20 +122,15 @@ def fixed_points(
 
     Raises:
         ValueError: for noise, delays, a stimulus that changes with time; when there are no samples, they diverge or are
-            of different networks; when there is no such motion; when no eigenvalues are wanted, or `dense` is asked for above 3,000 degrees of
-            freedom.
+            of different networks; when there is no such motion; when no eigenvalues are wanted, or `dense` is asked
+            for above 3,000 degrees of freedom.
     """
     if eigenvalues is not None and eigenvalues < 1:
         raise ValueError(f"{eigenvalues} eigenvalues say nothing about stability; take one or more, or leave it out")
     refuse_what_never_rests(system)
     refuse_what_has_no(of, system)
     refuse_different(system)
-    d = space_of(system).dimension
-    if method == "dense" and d > LARGEST_MATRIX:
-        raise ValueError(
-            f"a sample has {d:,} degrees of freedom, and matrices go up to {LARGEST_MATRIX:,}; take method='krylov'"
-        )
-    dense = method == "dense" or (method == "auto" and d <= _DENSE)
+    dense = _is_dense(method, space_of(system).dimension)
     system = in_double(_led_in(system, lead_in, lead_in_dt))
     refuse_diverged(system.state)
     symmetry = symmetry_of(system, of)
@@ -147,6 +142,21 @@ def fixed_points(
         most = 30 if iterations is None else iterations
         found = solved_without_matrices(equations, guess, iterations=most, tolerance=tolerance / 10)
     return _gathered(equations, symmetry, found, (tolerance, same), eigenvalues if eigenvalues or dense else 6)
+
+
+def _is_dense(method: Method, d: int) -> bool:
+    """Whether Jacobians are written down.
+
+    Raises:
+        ValueError: when they are to be, and are too large.
+    """
+    if method not in get_args(Method):
+        raise ValueError(f"`method` is {method!r}; take one of {', '.join(get_args(Method))}")
+    if method == "dense" and d > LARGEST_MATRIX:
+        raise ValueError(
+            f"a sample has {d:,} degrees of freedom, and matrices go up to {LARGEST_MATRIX:,}; take method='krylov'"
+        )
+    return method == "dense" or (method == "auto" and d <= _DENSE)
 
 
 def _led_in(system: System, steps: int, dt: float | None) -> System:

@@ -18,10 +18,10 @@ def lorenz(x: Tensor, t: Tensor) -> Tensor:
     return torch.stack((10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z), dim=1)
 
 
-def lorenz_system(samples: int = 500, dtype: torch.dtype = torch.float64) -> System:
+def lorenz_system(samples: int = 400, dtype: torch.dtype = torch.float64) -> System:
     """On the attractor, samples far from one another."""
     start = torch.tensor([0.0, 0.0, 25.0]).view(3, 1) + 8 * torch.randn(samples, 3, 1, dtype=torch.float64)
-    return flow(lorenz, start.to(dtype), dt=0.01).after(1000)
+    return flow(lorenz, start.to(dtype), dt=0.01).after(4000)
 
 
 def linear(matrix: list[list[float]], dt: float = 0.01, dtype: torch.dtype = torch.float64) -> System:
@@ -31,15 +31,14 @@ def linear(matrix: list[list[float]], dt: float = 0.01, dtype: torch.dtype = tor
 
 def test_lorenz() -> None:
     system = lorenz_system()
-    found = lyapunov_exponents(system, 3, steps=1000, transient=100)
+    found = lyapunov_exponents(system, 3, steps=1500, transient=400)
     # Sprott 2003, Chaos and Time-Series Analysis: 0.9056, 0, -14.5723.
     first, second, third = found.exponents.mean(0)
-    print(first,second,third,found.exponents.std(0),found.dimension.mean(),found.entropy_rate.mean())
     assert first == pytest.approx(0.9056, rel=0.02)
     assert second == pytest.approx(0, abs=0.03)
     assert third == pytest.approx(-14.572, rel=0.002)
     assert found.dimension.mean() == pytest.approx(2.062, abs=0.002)
-    assert found.entropy_rate.mean() == pytest.approx(0.9056, rel=0.04)
+    assert found.entropy_rate.mean() == pytest.approx(0.9056, rel=0.06)  # zeros that are not exact count
     assert found.exponents.sum(1) == pytest.approx(-(10 + 1 + 8 / 3), rel=1e-5)
     assert mean_divergence(system, steps=5) == pytest.approx(-(10 + 1 + 8 / 3), rel=1e-12)
 
