@@ -2,6 +2,9 @@
 
 Importing it gives every xarray Dataset, DataArray and DataTree the accessor `osc`, whose methods are the functions
 here. Dimensions that a function does not name, such as `sample` or a parameter of a sweep, are carried through.
+
+A `state` of one component is a number on a line here. `oscillo.integrate` writes angles on a circle like that; make
+phases of them with `ds["state"].isel(component=0, drop=True).rename("phase")`.
 """
 
 from __future__ import annotations

@@ -74,10 +74,14 @@ def angles(data: Data) -> xr.DataArray:
     if "component" not in array.dims:
         return array
     if array.sizes["component"] != 2:
-        hint = "; are they the angles of a circle, take `.isel(component=0)`" if array.sizes["component"] == 1 else ""
+        alone = array.sizes["component"] == 1
+        remedy = (
+            "if it is the angle on a circle, pass it on as such with `.isel(component=0, drop=True).rename('phase')`"
+            if alone else "choose two of them with `.isel(component=[0, 1])`"
+        )  # fmt: skip
         raise ValueError(
             f"a phase is measured on vectors of two components, and `{array.name or 'the array'}` has "
-            f"{array.sizes['component']}{hint}; else choose two of them with `.isel(component=[0, 1])`"
+            f"{array.sizes['component']}; {remedy}"
         )
     return xr.apply_ufunc(np.arctan2, array.isel(component=1), array.isel(component=0), dask="parallelized")
 
@@ -105,6 +109,8 @@ def vectors(data: Data, *, bare: Literal["phase", "value"] = "value") -> xr.Data
         names = ["cos", "sin"] if phases else ["value"]
         array = xr.concat(parts, dim=xr.Variable("component", names)).rename(array.name)
     require(array, ["oscillator"], "a measure of a population")
+    if bare == "phase" and array.sizes["component"] == 1:
+        angles(array)  # a mean of angles would be no order parameter, so it is refused
     return population(array)
 
 

@@ -123,6 +123,8 @@ def fixed_points_figure(found: xr.Dataset, name: str) -> Figure:
         angle = np.linspace(0, 2 * np.pi, 200)
         left.plot(np.cos(angle), np.sin(angle), color=SHADE, linewidth=0.8)
         left.set_aspect("equal", adjustable="datalim")
+    if of_flow and not (np.abs(found["eigenvalues_imaginary"]) > 1e-9).any():
+        left.set_ylim(-1, 1)  # else rounding errors would have a scale of their own
     unit = " (1/time)" if of_flow else ""
     left.set(xlabel=f"real part of the eigenvalues{unit}", ylabel=f"imaginary part{unit}")
     right.set(xlabel="order parameter", ylabel="directions that grow")

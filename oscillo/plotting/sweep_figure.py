@@ -24,7 +24,10 @@ _MAP = "viridis"
 
 
 @style()
-def sweep_figure(data: xr.Dataset, name: str, results: Sequence[str], axes: Sequence[str]) -> Figure | None:
+def sweep_figure(
+    data: xr.Dataset, name: str, results: Sequence[str], axes: Sequence[str],
+    onset: tuple[float, float, float] | None = None,
+) -> Figure | None:  # fmt: skip
     """Results of a sweep against its axes; None where there is nothing to draw.
 
     Args:
@@ -32,6 +35,7 @@ def sweep_figure(data: xr.Dataset, name: str, results: Sequence[str], axes: Sequ
         name: of the sweep.
         results: names of variables to show, the main one first.
         axes: names of the dimensions that were swept over.
+        onset: where order sets in along the first axis, with the ends of its 95 % interval, where that is known.
     """
     # Spreads over time come after everything else, and are the first to find no room.
     shown = [key for key in results if not key.endswith("_std") and bool(np.isfinite(data[key]).any())][:_MOST_PANELS]
@@ -45,7 +49,10 @@ def sweep_figure(data: xr.Dataset, name: str, results: Sequence[str], axes: Sequ
         along = [axis for axis in axes if axis not in repeats]
         if not along:
             along, repeats = repeats[:1], repeats[1:]
-        return _lines_or_maps(data, name, shown, along, repeats)
+        figure = _lines_or_maps(data, name, shown, along, repeats)
+        if onset is not None:
+            _mark_onset(figure, f"{name}: {_word(data, shown[0])}", onset)
+        return figure
 
 
 def _lines_or_maps(
@@ -71,6 +78,15 @@ def _lines_or_maps(
     against = " and ".join(_word(data, axis) for axis in (along[:2]))
     headline(figure, f"{name}: {_word(data, shown[0])} against {against}", caption)
     return figure
+
+
+def _mark_onset(figure: Figure, what: str, onset: tuple[float, float, float]) -> None:
+    """Show where order sets in, and say so in the title."""
+    value, low, high = onset
+    for panel in figure.axes:
+        panel.axvspan(low, high, color=SHADE, alpha=0.2, linewidth=0)
+        panel.axvline(value, color=SHADE, linewidth=1.0, linestyle=(0, (4, 2)))
+    headline(figure, f"{what} sets in at {value:.3g} (95 %: {low:.3g} to {high:.3g})")
 
 
 def _draw_lines(

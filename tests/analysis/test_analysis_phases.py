@@ -31,10 +31,14 @@ def test_phases_of_planar_states_are_the_phases(key: int) -> None:
 
 
 def test_what_has_no_phase_is_refused_with_a_remedy() -> None:
-    with pytest.raises(ValueError, match="two components, and `state` has 3; else choose two"):
+    with pytest.raises(ValueError, match="two components, and `state` has 3; choose two"):
         phase(xr.DataArray(np.ones((3, 4)), dims=("component", "oscillator"), name="state"))
-    with pytest.raises(ValueError, match=r"angles of a circle, take `\.isel\(component=0\)`"):
+    with pytest.raises(
+        ValueError, match=r"angle on a circle, pass it on as such with `\.isel\(component=0, drop=True\)"
+    ):
         phase(xr.DataArray(np.ones((1, 4)), dims=("component", "oscillator"), name="state"))
+    with pytest.raises(ValueError, match="angle on a circle"):
+        order_parameter(xr.DataArray(np.ones((1, 4)), dims=("component", "oscillator"), name="state"))
     with pytest.raises(ValueError, match="neither `phase` nor `state`, but energy"):
         phase(xr.Dataset({"energy": 1.0}))
     with pytest.raises(ValueError, match="its groups are layer0"):

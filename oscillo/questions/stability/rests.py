@@ -16,7 +16,7 @@ from rich.table import Table
 from oscillo.measures import merge_sites, order_parameter, unit
 from oscillo.questions.question import Advance, Part, Question, Study
 from oscillo.questions.source import Source
-from oscillo.questions.stability.asked import asked_of, chunks, rows_of
+from oscillo.questions.stability.asked import asked_of, chunks, number_text, rows_of
 from oscillo.simulation.observables import site_dims
 from oscillo.stability import FixedPoints, System, fixed_points, random_starts
 
@@ -27,6 +27,10 @@ GROUP = "fixed_points"
 
 _AT_ONCE = 100
 """Starts that are followed together."""
+
+_FURTHER_ON = (0.0, 0.01, 0.1, 1.0)
+"""Shares of the spec's steps after which the search begins: at once, which finds what repels as well; for starts
+from which it ends nowhere, later on their way, which leads past saddles and in the end to what attracts."""
 
 _MOST_ROWS = 24
 
@@ -79,12 +83,22 @@ class FixedPointsStudy(Study):
         self.parts = [f"starts {some.start} to {some.stop - 1}" for some in self.chunks]
 
     def answer(self, part: int, advance: Advance, check: Callable[[], None]) -> Part:
-        """The points that some of the starts lead to."""
-        check()
-        found = fixed_points(rows_of(self.starts, self.chunks[part]), lead_in=self.question.lead_in, **self.settings)
-        state = {f"{_STATE}{name}": value.cpu().numpy() for name, value in found.system.state.items()}
-        led = np.array([len(point.starts) for point in found.points], dtype=np.int64)
-        return state | {"led": led, "lost": np.array(len(found.lost))}
+        """The points that some of the starts lead to; those that lead nowhere are tried again from further on."""
+        left, found = rows_of(self.starts, self.chunks[part]), []
+        for share in _FURTHER_ON:
+            check()
+            lead_in = self.question.lead_in + round(share * self.asked.steps)
+            found.append(fixed_points(left, lead_in=lead_in, **self.settings))
+            if not len(found[-1].lost):
+                break
+            left = left.at(found[-1].lost.to(self.device))
+        states = [one.system.state for one in found if one.points]
+        led = [len(point.starts) for one in found for point in one.points]
+        state = {
+            f"{_STATE}{name}": torch.cat([one[name] for one in states]).cpu().numpy()
+            for name in (states[0] if states else ())
+        }
+        return state | {"led": np.array(led, dtype=np.int64), "lost": np.array(len(found[-1].lost))}
 
     def datasets(self, answers: Sequence[Part | str]) -> dict[str, xr.Dataset]:
         """Group `fixed_points`: states, frequencies, eigenvalues, and how many starts led to each."""
@@ -95,10 +109,11 @@ class FixedPointsStudy(Study):
         lost = int(sum(answer["lost"] for answer in good))
         if not len(led):
             raise ValueError(f"none of the {lost} starts led to a fixed point; take `lead_in`, or more starts")
+        some = [answer for answer in good if len(answer["led"])]
         state = {
-            name: torch.cat([torch.from_numpy(answer[f"{_STATE}{name}"]) for answer in good])
+            name: torch.cat([torch.from_numpy(answer[f"{_STATE}{name}"]) for answer in some])
             for name in self.starts.state
-            if all(f"{_STATE}{name}" in answer for answer in good)
+            if f"{_STATE}{name}" in some[0]
         }
         together = rows_of(self.starts, range(1)).at(torch.zeros(len(led), dtype=torch.int64))
         merged = fixed_points(
@@ -150,7 +165,8 @@ class FixedPointsStudy(Study):
             one = found.isel(point=row)
             leading = complex(float(one["eigenvalues_real"][0]), float(one["eigenvalues_imaginary"][0]))
             cells = [_text(one[name].values[()]) for name in names]
-            table.add_row(*cells, f"{leading.real:.4g}{leading.imag:+.3g}i" if leading.imag else f"{leading.real:.4g}")
+            turning = f"{leading.imag:+.3g}i" if leading.imag else ""
+            table.add_row(*cells, f"{number_text(leading.real)}{turning}")
         return [table]
 
     def metrics(self, data: Mapping[str, xr.Dataset]) -> dict[str, float]:
@@ -175,4 +191,4 @@ def _orders(system: System) -> torch.Tensor:
 def _text(value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+    return number_text(value) if isinstance(value, float | np.floating) else str(value)

@@ -70,6 +70,21 @@ def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 
+def transition(data: xr.Dataset) -> tuple[float, float, float] | None:
+    """Coupling at which order sets in, and its 95 % interval; None where that is no question, or has no answer."""
+    axes = [axis for axis in axes_of(data) if axis not in _REPEATS]
+    if len(axes) != 1 or "order_parameter_mean" not in data or not {"strength", "coupling"} & {*axes[0].split("_")}:
+        return None
+    from oscillo.analysis import critical_coupling
+
+    try:
+        found = critical_coupling(data["order_parameter_mean"], axes[0])
+    except ValueError:  # there is no transition among these values
+        return None
+    low, high = found["interval"].values.tolist()
+    return float(found["critical_coupling"]), low, high
+
+
 def metrics(data: xr.Dataset) -> dict[str, float]:
     """How many points there are, how many failed, and of the main result the least and the greatest."""
     found = {"points": float(data["done"].size), "failed": float((~data["done"]).sum())}
@@ -77,6 +92,8 @@ def metrics(data: xr.Dataset) -> dict[str, float]:
         values = data[name].values
         if np.isfinite(values).any():
             found |= {f"{name}_least": float(np.nanmin(values)), f"{name}_greatest": float(np.nanmax(values))}
+    if onset := transition(data):
+        found |= dict(zip(("critical_coupling", "critical_coupling_low", "critical_coupling_high"), onset, strict=True))
     return found
 
 
@@ -84,4 +101,4 @@ def figures(data: xr.Dataset, name: str) -> Mapping[str, Callable[[], Figure | N
     """What draws the figures of a sweep, by name."""
     from oscillo.plotting.sweep_figure import sweep_figure
 
-    return {"sweep": partial(sweep_figure, data, name, main_results(data), axes_of(data))}
+    return {"sweep": partial(sweep_figure, data, name, main_results(data), axes_of(data), transition(data))}

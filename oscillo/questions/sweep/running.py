@@ -15,7 +15,7 @@ import xarray as xr
 from oscillo.preparation import require
 from oscillo.questions.sweep.arguments import of_mapping, with_axes
 from oscillo.questions.sweep.gathering import GROUP, Found, found_in, gathered
-from oscillo.questions.sweep.results import figures, metrics, tables
+from oscillo.questions.sweep.results import figures, metrics, tables, transition
 from oscillo.questions.sweep.units import Division, divided, division_text
 from oscillo.questions.sweep.workers import LOCAL, Ended, Job, cluster, here, in_processes, on_cluster
 from oscillo.recording import (
@@ -278,6 +278,9 @@ class _Sweeping:
                 report(f"the figure `{name}` could not be drawn: {type(error).__name__}: {error}")
         for table in tables(data):
             console().print(table)
+        if onset := transition(data):
+            value, low, high = onset
+            report(f"order sets in at a coupling of {value:.4g} (95 %: {low:.4g} to {high:.4g})")
 
 
 def finished(directory: RunDirectory) -> bool:
