@@ -51,7 +51,7 @@ def sweep_figure(
             along, repeats = repeats[:1], repeats[1:]
         figure = _lines_or_maps(data, name, shown, along, repeats)
         if onset is not None:
-            _mark_onset(figure, f"{name}: {_word(data, shown[0])}", onset)
+            _mark_onset(figure, f"{name}: order sets in at {_word(data, along[0])}", onset)
         return figure
 
 
@@ -86,7 +86,7 @@ def _mark_onset(figure: Figure, what: str, onset: tuple[float, float, float]) ->
     for panel in figure.axes:
         panel.axvspan(low, high, color=SHADE, alpha=0.2, linewidth=0)
         panel.axvline(value, color=SHADE, linewidth=1.0, linestyle=(0, (4, 2)))
-    headline(figure, f"{what} sets in at {value:.3g} (95 %: {low:.3g} to {high:.3g})")
+    headline(figure, f"{what} {value:.4g} (95 %: {low:.4g} to {high:.4g})")
 
 
 def _draw_lines(

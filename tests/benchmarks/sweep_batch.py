@@ -11,7 +11,6 @@ import contextlib
 import io
 import json
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -51,9 +50,7 @@ def main() -> None:
         alone, whole = swept(Path(folder), ALONE // 4, 4, 1)
         apart = seconds_alone(alone, workers)
         shape = dict(together.data["sweep"].sizes)
-    print(
-        f"{shape}: one batch {seconds:.1f} s, runs of their own {apart:.0f} s in {workers} processes", file=sys.stdout
-    )
+    print(f"{shape}: one batch {seconds:.1f} s, runs of their own {apart:.0f} s in {workers} processes")
     print(f"({ALONE} of them took {whole:.1f} s, the start of the processes included)")
     print(json.dumps({"name": "sweep_batch", "value": round(apart / seconds, 1), "unit": "x"}))
 
