@@ -225,9 +225,12 @@ class Oscillators(nn.Module):
     def settled(self, state: State) -> State:
         """The state back on the manifold: x retracted, its whole turns counted, v tangent."""
         x, manifold = state["x"], self.manifold
-        after = {"x": manifold.retract(x)}
+        after: State = {}
         if "winding" in state:
-            after["winding"] = state["winding"] + manifold.turns(x).to(state["winding"].dtype)
+            after["x"], turns = manifold.unwound(x)
+            after["winding"] = state["winding"] + turns.to(state["winding"].dtype)
+        else:
+            after["x"] = manifold.retract(x)
         if "v" in state:
             after["v"] = manifold.transport(after["x"], state["v"])
         return state | after

@@ -9,7 +9,7 @@ from oscillo.cli.endings import end_with
 
 
 def resume(context: typer.Context, run: RunFolder) -> None:
-    """Go on with a run, a sweep or the answer to a question that was interrupted or killed.
+    """Go on with what was interrupted or killed.
 
     It ends as if it had not been.
     """

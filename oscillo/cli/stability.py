@@ -23,7 +23,7 @@ Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Of what i
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of all runs.")]
 
 app = typer.Typer(
-    help="Ask whether a network is stable: of a spec, or of a run with what it has learned.", no_args_is_help=True,
+    help="Find Lyapunov exponents, fixed points, or basins.", no_args_is_help=True,
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
 
@@ -39,7 +39,10 @@ def lyapunov(
     seed: Seed = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Find the largest Lyapunov exponents: do neighbouring trajectories part, and how fast?"""
+    """Find the largest Lyapunov exponents.
+
+    Do neighbouring trajectories part, and how fast? Of a spec, or of a run with what it has learned.
+    """
     from oscillo.questions.stability import LyapunovQuestion
 
     _ask(
@@ -60,7 +63,10 @@ def fixed_points(
     seed: Seed = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Find where the network rests, or only turns as a whole, and whether it stays there."""
+    """Find fixed points, and their stability.
+
+    Where does the network rest, or only turn as a whole, and does it stay there?
+    """
     from oscillo.questions.stability import FixedPointsQuestion
 
     _ask(
@@ -72,9 +78,7 @@ def fixed_points(
 def basins(
     spec: SpecOrRun,
     changes: Overrides = None,
-    starts: Annotated[
-        int | None, typer.Option("--starts", metavar="N", help="Random starts; 1000 by default.")
-    ] = None,
+    starts: Annotated[int | None, typer.Option("--starts", metavar="N", help="Random starts; 1000 by default.")] = None,
     steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="Steps to follow them.")] = None,
     still: Annotated[float | None, typer.Option("--still", metavar="X", help="Motion that counts as none.")] = None,
     same: Annotated[float | None, typer.Option("--same", metavar="X", help="Distance of ends that are one.")] = None,
@@ -83,7 +87,7 @@ def basins(
     seed: Seed = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Find what share of random initial states ends in each attractor."""
+    """Find the shares of initial states by where they end."""
     from oscillo.questions.stability import BasinsQuestion
 
     _ask(

@@ -43,7 +43,7 @@ def sweep(
     ] = None,
     runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of all runs.")] = Path("runs"),
 ) -> None:
-    """Run a spec for many values of its parameters, and put all results into one dataset.
+    """Run a spec for many values, and make one dataset of it.
 
     Points that can share a batch run as one, the others in several processes.
     For example: `oscillo sweep SPEC network.layers.0.coupling.strength=0:4:41 seed=0:10`.

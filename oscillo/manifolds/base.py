@@ -80,8 +80,8 @@ class Manifold(ABC):
         """The point of the manifold that a nearby x stands for."""
         return x
 
-    def turns(self, x: Tensor) -> Tensor:
-        """Whole turns that `retract` takes off angles; only where states wind."""
+    def unwound(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What `retract` makes of angles, and the whole turns that it takes off; only where states wind."""
         raise NotImplementedError
 
     def exponential(self, x: Tensor, v: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from oscillo.manifolds.base import Manifold, ManifoldSpec
 from oscillo.spec import register
@@ -51,9 +52,8 @@ class Circle(Manifold):
     def embed(self, x: Tensor) -> Tensor:
         """(cos theta, sin theta), in memory as x is: oscillator by oscillator, or sample by sample."""
         if x.stride(-1) == 1:
-            return torch.cat((x.cos(), x.sin()), dim=-2)
-        nodes = x.transpose(0, -1)
-        return torch.cat((nodes.cos(), nodes.sin()), dim=-2).transpose(0, -1)
+            return _cosine_and_sine(x)
+        return _cosine_and_sine(x.transpose(0, -1)).transpose(0, -1)
 
     def push(self, seen: Tensor, v: Tensor) -> Tensor:
         """v (-sin theta, cos theta)."""
@@ -72,12 +72,12 @@ class Circle(Manifold):
 
         2 pi is taken off in two parts, because its rounding in float32 would add up over many turns.
         """
-        turns = self.turns(x)
-        return x - turns * _TURN - turns * _REST
+        return self.unwound(x)[0]
 
-    def turns(self, x: Tensor) -> Tensor:
-        """Whole turns, counted from the one around zero."""
-        return torch.round(x * (0.5 / pi))
+    def unwound(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The angle without whole turns, and the turns, counted from the one around zero."""
+        turns = torch.round(x * (0.5 / pi))
+        return x - turns * _TURN - turns * _REST, turns
 
     def distance(self, x: Tensor, other: Tensor) -> Tensor:
         """The shorter arc."""
@@ -86,3 +86,14 @@ class Circle(Manifold):
     def spread(self, normals: Tensor) -> Tensor:
         """The normal distribution function makes uniform numbers."""
         return pi * torch.erf(normals / sqrt(2))
+
+
+def _cosine_and_sine(x: Tensor) -> Tensor:
+    """Both, one behind the other along the axis of components; where nothing is derived, without copying them there."""
+    derived = torch.is_grad_enabled() or torch.compiler.is_compiling() or forward_ad._current_level >= 0
+    if derived or x.device.type == "meta":
+        return torch.cat((x.cos(), x.sin()), dim=-2)
+    both = x.new_empty((*x.shape[:-2], 2 * x.shape[-2], x.shape[-1]))
+    torch.cos(x, out=both.narrow(-2, 0, x.shape[-2]))
+    torch.sin(x, out=both.narrow(-2, x.shape[-2], x.shape[-2]))
+    return both

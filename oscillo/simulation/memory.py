@@ -22,6 +22,9 @@ from oscillo.spec import Spec, SpecProblem
 from oscillo.spec.source import SpecPath
 from oscillo.stacking import bytes_of
 
+_SMALL = 1_000_000
+"""Numbers of one member's state up to which it is made, and not only its shapes."""
+
 _SPARE = 0.8
 """Share of the free memory that may be used."""
 
@@ -107,8 +110,10 @@ class Estimate:
 
     def _memory(self) -> Memory:
         size = self.design.ensemble.size
+        shape = self.layer.shape
         try:
-            state, sums = self._kept("meta")
+            # Small ones are quicker with numbers: without them PyTorch loads much of its compiler first.
+            state, sums = self._kept("cpu" if shape.positions * shape.channels < _SMALL else "meta")
         except (NotImplementedError, RuntimeError):  # a part that is not ours may look at the numbers
             state, sums = self._kept("cpu")
         past = {name for name in state if name.startswith("history")}

@@ -53,17 +53,9 @@ def lyapunov_exponents(
         ValueError: when the equation is stochastic or has delays, the integrator chooses its own steps, the system has
             fewer degrees of freedom than exponents are asked for, or it diverges; or a number is out of range.
     """
-    for name, number, least in (
-        ("count", count, 1), ("steps", steps, 1), ("every", every, 1), ("blocks", blocks, 1),
-        ("transient", transient, 0),
-    ):  # fmt: skip
-        if number < least:
-            raise ValueError(f"{name} is {number}, and {least} is the least")
-    refuse_more_than_x_and_v(system)
-    refuse_steps_without_derivative(system)
-    freedom = space_of(system).dimension
-    if count > freedom:
-        raise ValueError(f"a sample has {freedom} degrees of freedom and as many exponents, and {count} are asked for")
+    _refuse_numbers_below(1, count=count, steps=steps, every=every, blocks=blocks)
+    _refuse_numbers_below(0, transient=transient)
+    freedom = exponents_of(system, count)
     frame = _Frame(system, random_frame(system, count, seed), every)
     if transient:
         frame.advance(transient)
@@ -75,6 +67,31 @@ def lyapunov_exponents(
     growth = torch.stack(grown, dim=1)
     times = ends[1:].to(growth.device) * system.dt.detach().double()
     return LyapunovSpectrum.sorted(growth, times, freedom)
+
+
+def exponents_of(system: System, count: int) -> int:
+    """How many exponents a sample has in all, where so many can be found.
+
+    Raises:
+        ValueError: as `lyapunov_exponents`.
+    """
+    refuse_more_than_x_and_v(system)
+    refuse_steps_without_derivative(system)
+    freedom = space_of(system).dimension
+    if count > freedom:
+        raise ValueError(f"a sample has {freedom} degrees of freedom and as many exponents, and {count} are asked for")
+    return freedom
+
+
+def _refuse_numbers_below(least: int, **numbers: int) -> None:
+    """Refuse numbers that are too small, by name.
+
+    Raises:
+        ValueError: naming the first of them.
+    """
+    for name, number in numbers.items():
+        if number < least:
+            raise ValueError(f"{name} is {number}, and {least} is the least")
 
 
 @dataclass

@@ -22,7 +22,20 @@ SPECS = Path(__file__).parents[2] / "specs"
 def test_help_names_every_verb(oscillo: Command) -> None:
     ended = oscillo.from_nothing("--help")
     assert ended.code == 0
-    for verb in ("run", "resume", "evaluate", "list", "plan", "validate", "explain", "schema", "import"):
+    for verb in (
+        "run",
+        "resume",
+        "evaluate",
+        "sweep",
+        "compare",
+        "stability",
+        "list",
+        "plan",
+        "validate",
+        "explain",
+        "schema",
+        "import",
+    ):
         assert re.search(rf"^  {verb} +[A-Z].*[a-z]\.$", ended.output, re.MULTILINE), ended.output
 
 

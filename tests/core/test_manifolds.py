@@ -93,7 +93,7 @@ def test_distance_on_the_sphere_is_exact_near_zero_and_near_pi(spec: SphereSpec,
 @given(angle, st.integers(-40, 40))
 def test_whole_turns_are_taken_off_and_counted(theta: float, turns: int) -> None:
     x = torch.tensor([[[theta + 2 * math.pi * turns]]], dtype=torch.float64)
-    rest, counted = CIRCLE.retract(x), CIRCLE.turns(x)
+    rest, counted = CIRCLE.unwound(x)
     assert rest.abs() <= math.pi + 1e-13
     assert_close(rest + 2 * math.pi * counted, x, rtol=0, atol=1e-13)
     assert_close(CIRCLE.embed(rest), CIRCLE.embed(x), rtol=0, atol=1e-13)
@@ -105,7 +105,7 @@ def test_many_turns_are_taken_off_float32_angles_at_once() -> None:
     """2 pi rounded to float32 would be wrong by 2e-7 for each turn."""
     turns = torch.arange(-10_000, 10_001, 7, dtype=torch.float64)
     x = (2 * math.pi * turns + torch.linspace(-3, 3, len(turns)).double()).float()[None, None]
-    assert torch.equal(CIRCLE.turns(x)[0, 0].double(), turns)
+    assert torch.equal(CIRCLE.unwound(x)[1][0, 0].double(), turns)
     assert_close(CIRCLE.retract(x).double(), x.double() - 2 * math.pi * turns, rtol=0, atol=2e-6)
 
 

@@ -65,7 +65,7 @@ def test_a_stimulus_that_is_left_out_is_none_and_the_run_can_be_resumed(tmp_path
     assert oscillo.resume(stopped.value.path).state == "done"
 
 
-def interrupted(*arguments):
+def interrupted(*arguments, **options):
     raise KeyboardInterrupt
 
 

@@ -39,7 +39,7 @@ def several(name, **task):
 def test_what_is_held_is_what_was_predicted(name):
     spec = several(name) if name != "sphere" else several(name, observables=[])
     simulation, memory = prepared(spec), plan_simulation(oscillo.load(spec)).memory
-    standing = Standing.at_start(simulation._initial_state())
+    standing = Standing.at_start(simulation.initial_state())
     parts = {"x": "states", "v": "states", "winding": "states"}
     held = {"states": 0, "solver": 0, "history": 0}
     for key, value in standing.state.items():

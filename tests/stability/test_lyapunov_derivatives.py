@@ -73,10 +73,14 @@ def built(declaration: dict[str, Any]) -> Iterator[Layer]:
         "readout": {"kind": "state"},
     }  # fmt: skip
     integrators = [declaration["integrator"]] if "integrator" in declaration else STEPS
-    for place, weight, integrator, sites in product(PLACES, WEIGHTS, integrators, ((), (3, 4))):
+    served = set()
+    for place, weight, sites, (number, integrator) in product(PLACES, WEIGHTS, ((), (3, 4)), enumerate(integrators)):
+        if number and served:  # the second integrator is for what the first one does not serve
+            continue
         layer = free | place | weight | declaration | {"integrator": {"step_size": 0.2} | integrator}
         spec = NetworkSpec.model_validate({"sites": list(sites), "layers": [layer]})
         if not spec.problems(sites):
+            served.add(number)
             yield spec.build(sites).layers[0]
 
 

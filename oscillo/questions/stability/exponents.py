@@ -15,7 +15,7 @@ from oscillo.questions.question import Advance, Part, Question, Study
 from oscillo.questions.source import Source
 from oscillo.questions.stability.asked import asked_of, chunks, followed, rows_of
 from oscillo.stability import LyapunovSpectrum, lyapunov_exponents
-from oscillo.stability.motion import space_of
+from oscillo.stability.lyapunov import exponents_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,8 +68,7 @@ class LyapunovStudy(Study):
         self.steps = question.steps or after
         self.transient = asked.transient if question.transient is None else question.transient
         # What cannot be asked is told before anything runs.
-        lyapunov_exponents(rows_of(asked.system, range(1)), question.exponents, steps=1, blocks=1)
-        each = question.exponents * space_of(asked.system).dimension
+        each = question.exponents * exponents_of(asked.system, question.exponents)
         self.chunks = chunks(asked.system.samples, max(1, int(_NUMBERS_AT_ONCE / each)))
         self.parts = [f"samples {some.start} to {some.stop - 1}" for some in self.chunks]
 

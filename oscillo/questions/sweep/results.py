@@ -85,20 +85,24 @@ def transition(data: xr.Dataset) -> tuple[float, float, float] | None:
     return float(found["critical_coupling"]), low, high
 
 
-def metrics(data: xr.Dataset) -> dict[str, float]:
-    """How many points there are, how many failed, and of the main result the least and the greatest."""
+Onset = tuple[float, float, float]
+"""Where order sets in, and the ends of its 95 % interval."""
+
+
+def metrics(data: xr.Dataset, onset: Onset | None) -> dict[str, float]:
+    """How many points there are, how many failed, the range of the main result, and where order sets in."""
     found = {"points": float(data["done"].size), "failed": float((~data["done"]).sum())}
     for name in main_results(data)[:1]:
         values = data[name].values
         if np.isfinite(values).any():
             found |= {f"{name}_least": float(np.nanmin(values)), f"{name}_greatest": float(np.nanmax(values))}
-    if onset := transition(data):
+    if onset is not None:
         found |= dict(zip(("critical_coupling", "critical_coupling_low", "critical_coupling_high"), onset, strict=True))
     return found
 
 
-def figures(data: xr.Dataset, name: str) -> Mapping[str, Callable[[], Figure | None]]:
+def figures(data: xr.Dataset, name: str, onset: Onset | None) -> Mapping[str, Callable[[], Figure | None]]:
     """What draws the figures of a sweep, by name."""
     from oscillo.plotting.sweep_figure import sweep_figure
 
-    return {"sweep": partial(sweep_figure, data, name, main_results(data), axes_of(data), transition(data))}
+    return {"sweep": partial(sweep_figure, data, name, main_results(data), axes_of(data), onset)}

@@ -267,10 +267,11 @@ class _Sweeping:
     def _conclude(self, data: xr.Dataset) -> None:
         from oscillo.plotting import save_figure
 
+        onset = transition(data)
         self.directory.metrics.unlink(missing_ok=True)
         with MetricsLog(self.directory.metrics) as log:
-            log.write(0, metrics(data))
-        for name, draw in figures(data, self.spec.name).items():
+            log.write(0, metrics(data, onset))
+        for name, draw in figures(data, self.spec.name, onset).items():
             try:
                 if (figure := draw()) is not None:
                     save_figure(figure, self.directory.figures / f"{name}.png")
@@ -278,7 +279,7 @@ class _Sweeping:
                 report(f"the figure `{name}` could not be drawn: {type(error).__name__}: {error}")
         for table in tables(data):
             console().print(table)
-        if onset := transition(data):
+        if onset is not None:
             value, low, high = onset
             report(f"order sets in at a coupling of {value:.4g} (95 %: {low:.4g} to {high:.4g})")
 
