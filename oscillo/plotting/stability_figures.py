@@ -56,7 +56,7 @@ def lyapunov_figure(found: xr.Dataset, name: str) -> Figure:
     right.set(xlabel="time counted", ylabel="largest exponent so far (1/time)")
     if len(found["exponent"]) <= 20:
         left.set_xticks(found["exponent"].values[:: max(1, len(found["exponent"]) // 10)])
-    _limit(right, found["course"].isel(exponent=0).values)
+    _limit(right, found["course"].isel(exponent=0).values, 1.5 * resolution)
     if len(groups) > 1:
         left.legend()
     samples = found.sizes["sample"]
@@ -79,19 +79,23 @@ def _answers(found: xr.Dataset) -> list[tuple[str, xr.Dataset, SeriesStyle]]:
 
 def _finding(groups: list[tuple[str, xr.Dataset, SeriesStyle]], resolution: float) -> str:
     """What the largest exponents say."""
-    told = []
-    for label, some, _ in groups:
-        largest = float(np.median(some["exponents"].isel(exponent=0)))
-        word = "parts exponentially" if largest > resolution else "comes together" if largest < -resolution else "stays"
-        told.append(f"{label.split(' (')[0] or 'what is near'} {word} ({largest:+.3g})")
-    return "; ".join(told)
+    largest = [float(np.median(some["exponents"].isel(exponent=0))) for _, some, _ in groups]
+    if len(groups) > 1:
+        told = [
+            f"{value:+.2g} with {label.split(' (')[0]}" for value, (label, _, _) in zip(largest, groups, strict=True)
+        ]
+        return f"the largest exponent is {' and '.join(told)}"
+    (value,) = largest
+    if abs(value) <= resolution:
+        return f"the largest exponent cannot be told from zero ({value:+.2g})"
+    return f"the largest exponent is {value:+.2g}: {'chaos' if value > 0 else 'all that is near comes together'}"
 
 
-def _limit(axes: Axes, course: np.ndarray) -> None:
-    """Leave the first moments, when nothing has converged, off the scale."""
+def _limit(axes: Axes, course: np.ndarray, least: float) -> None:
+    """Leave the first moments, when nothing has converged, off the scale, which reaches so far at the least."""
     late = course[:, course.shape[1] // 5 :]
-    low, high = min(0.0, float(late.min())), max(0.0, float(late.max()))
-    margin = 0.1 * (high - low or 1.0)
+    low, high = min(-least, float(late.min())), max(least, float(late.max()))
+    margin = 0.1 * (high - low)
     axes.set_ylim(low - margin, high + margin)
 
 
