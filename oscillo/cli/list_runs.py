@@ -17,8 +17,8 @@ def list_runs(
 ) -> None:
     """List runs: state, start, main metrics and size.
 
-    The latest comes last. One that evaluates another without training names it. Of a run that failed, the reason
-    stands in place of the metrics.
+    The latest comes last. One that evaluates another without training, or answers a question about it, names it. Of a
+    run that failed, the reason stands in place of the metrics.
     """
     from rich.console import Console
     from rich.table import Table
@@ -52,7 +52,8 @@ def _row(run: RunDirectory) -> tuple[str, ...]:
         if state == "failed":
             metrics = " ".join(str(record.get("reason", "")).split())
         else:
-            metrics = main_metrics(run)
+            asked = (record.get("question") or {}).get("kind")
+            metrics = f"{asked}: {main_metrics(run)}" if asked else main_metrics(run)
     except RecordingError as error:
         state, started, parent, metrics = "damaged", "", "", str(error)
     size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
