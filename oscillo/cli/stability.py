@@ -57,6 +57,7 @@ def fixed_points(
     starts: Annotated[int | None, typer.Option("--starts", metavar="N", help="Random starts; 200 by default.")] = None,
     of: Annotated[str | None, typer.Option("--of", metavar="WHAT", help="`flow` or `step`.")] = None,
     lead_in: Annotated[int | None, typer.Option("--lead-in", metavar="N", help="Steps before the search.")] = None,
+    lead_in_step: Annotated[float | None, typer.Option("--lead-in-step", metavar="X", help="Their size.")] = None,
     eigenvalues: Annotated[int | None, typer.Option("--eigenvalues", metavar="N", help="Leading ones.")] = None,
     evaluation: Evaluation = None,
     sample: Sample = None,
@@ -70,8 +71,8 @@ def fixed_points(
     from oscillo.questions.stability import FixedPointsQuestion
 
     _ask(
-        FixedPointsQuestion, spec, changes, runs, starts=starts, of=of, lead_in=lead_in, eigenvalues=eigenvalues,
-        evaluation=evaluation, sample=sample, seed=seed,
+        FixedPointsQuestion, spec, changes, runs, starts=starts, of=of, lead_in=lead_in, lead_in_step=lead_in_step,
+        eigenvalues=eigenvalues, evaluation=evaluation, sample=sample, seed=seed,
     )  # fmt: skip
 
 

@@ -51,6 +51,10 @@ class FixedPointsQuestion(Question):
     lead_in: int = Field(
         default=0, ge=0, description="Steps to take before the search; what repels is then hardly found."
     )
+    lead_in_step: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False,
+        description="Their size, where the network's own steps are too long to come near what attracts under the flow.",
+    )  # fmt: skip
     eigenvalues: int | None = Field(
         default=None, ge=1, description="Leading eigenvalues of each; left out, all of small networks and 6 of others."
     )
@@ -76,6 +80,7 @@ class FixedPointsStudy(Study):
         self.starts = random_starts(system, question.starts, seed=question.seed)
         self.settings: dict[str, Any] = {
             "of": question.of, "relative": question.relative, "eigenvalues": question.eigenvalues,
+            "lead_in_dt": question.lead_in_step,
         }  # fmt: skip
         # What cannot be asked is told before anything runs.
         fixed_points(rows_of(self.starts, range(1)), iterations=1, **self.settings)
