@@ -13,6 +13,7 @@ from oscillo.draws import Draws
 from oscillo.integrators.loop import Measures
 from oscillo.layout import State
 from oscillo.network.network import Network
+from oscillo.network.oscillator_layer import OscillatorLayer
 
 SITE_NAMES = {0: (), 2: ("y", "x")}
 
@@ -38,9 +39,10 @@ def integrate(
         every: steps between kept states; the first and the last are always kept.
 
     Returns:
-        A group `layer0`, `layer1`, ... for each layer with `state` (sample, step, *sites, component, oscillator), and
-        for layers of oscillators `energy` and `pseudo_energy` (sample, step); coordinates `step` and `time` (step
-        times step size). The last readout is `features` (sample, *sites, channel) at the root.
+        A group `layer0`, `layer1`, ... for each layer with `state` (sample, step, *sites, component, oscillator), on
+        the circle `phase` (sample, step, *sites, oscillator) in radians, and for layers of oscillators `energy` and
+        `pseudo_energy` (sample, step); coordinates `step` and `time` (step times step size). The last readout is
+        `features` (sample, *sites, channel) at the root.
 
     Raises:
         ValueError: when features do not have the first layer's channels.
@@ -48,16 +50,20 @@ def integrate(
     counts = network.steps_of(steps)
     kept: list[dict[str, list[Tensor]]] = [{} for _ in counts]
     steps_kept: list[list[int]] = [[] for _ in counts]
+    winds = [isinstance(layer, OscillatorLayer) and layer.oscillators.manifold.winds for layer in network.layers]
 
     def keep(layer: int, step: int, state: State, measures: Measures) -> None:
         if step % every == 0 or step == counts[layer]:
             steps_kept[layer].append(step)
-            for name, value in {"state": state["x"], **measures}.items():
+            x = state["x"]
+            told = {"phase": x.squeeze(-2)} if winds[layer] else {"state": x}
+            for name, value in (told | measures).items():
                 kept[layer].setdefault(name, []).append(value.cpu())
 
     output = network(features, initial, steps=steps, draws=draws, observe=keep)
     grid = site_names(len(network.shapes[0].sites))
-    dims = {"state": ("sample", "step", *grid, "component", "oscillator")}
+    where = ("sample", "step", *grid)
+    dims = {"state": (*where, "component", "oscillator"), "phase": (*where, "oscillator")}
     groups: dict[str, xr.Dataset] = {
         "/": xr.Dataset({"features": (("sample", *grid, "channel"), output.features.cpu().float().numpy())})
     }

@@ -5,6 +5,7 @@ import pytest
 import torch
 from dynamics import numbers
 
+import oscillo
 from oscillo.draws import Draws
 from oscillo.network import Network, NetworkSpec
 from oscillo.network.reference_energies import reference_energies
@@ -73,3 +74,14 @@ def test_reference_energies_lag_one_step_with_a_zero_in_front() -> None:
     for empty in (torch.zeros(()), torch.zeros(0, 3)):
         with pytest.raises(ValueError, match=r"steps 0 \.\. T"):
             reference_energies(empty)
+
+
+def test_phases_are_told_as_phases() -> None:
+    layer = {
+        "manifold": {"kind": "circle"}, "oscillators": 3, "coupling": {"kind": "mean_field"},
+        "stimulus": {"kind": "none"}, "integrator": {"kind": "rk4", "steps": 4, "step_size": 0.1},
+    }  # fmt: skip
+    network = oscillo.build({"sites": [], "layers": [layer]})
+    found = oscillo.integrate(network, torch.zeros(2, network.channels_in))["layer0"].to_dataset()
+    assert found["phase"].dims == ("sample", "step", "oscillator") and "state" not in found
+    assert found.osc.order_parameter().dims == ("sample", "step")
