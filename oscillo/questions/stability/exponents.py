@@ -157,9 +157,10 @@ class LyapunovStudy(Study):
 def _groups(found: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
     """All samples, or those with right and those with wrong answers."""
     if "correct" not in found.coords or len(np.unique(found["correct"])) < 2:
-        return [(f"Lyapunov exponents of {found.sizes['sample']} samples", found)]
+        count = found.sizes["sample"]
+        return [(f"Lyapunov exponents of {count} sample{'s' if count > 1 else ''}", found)]
     right = found["correct"].values.astype(bool)
     return [
-        (f"Lyapunov exponents of {int(chosen.sum())} samples with {words} answers", found.isel(sample=chosen))
+        (f"Lyapunov exponents of samples with {words} answers ({int(chosen.sum())})", found.isel(sample=chosen))
         for words, chosen in (("right", right), ("wrong", ~right))
     ]

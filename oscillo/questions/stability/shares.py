@@ -139,14 +139,15 @@ class BasinsStudy(Study):
         """The attractors, the most frequent first."""
         moving = float((data[STARTS]["end"] < 0).mean())
         title = f"{100 * moving:.3g} % of {self.question.starts:,} starts still move after {self.steps:,} steps"
-        if GROUP not in data:
-            return [Table(title=title, title_justify="left")]
-        found = data[GROUP]
-        count = found.sizes["attractor"]
+        found = data.get(GROUP)
+        count = 0 if found is None else found.sizes["attractor"]
         more = f"; the first {_MOST_ROWS}" if count > _MOST_ROWS else ""
-        table = Table(title=f"{count} attractors{more}; {title}", title_justify="left")
+        told = f"{count or 'no'} attractor{'' if count == 1 else 's'}{more}"
+        table = Table(title=f"{told}; {title}", title_justify="left")
         for heading in ("share of starts", "95 % interval", "what", "frequency", "order parameter", "winding"):
             table.add_column(heading, justify="right")
+        if found is None:
+            return [table]
         for row in range(min(count, _MOST_ROWS)):
             one = found.isel(attractor=row)
             number = {

@@ -1,0 +1,116 @@
+"""Sweeps and stability from the command line, as processes."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import Command
+
+from oscillo.recording import open_run
+
+PHASES = """\
+version: 1
+name: phases
+network:
+  sites: []
+  layers:
+    - manifold: {kind: circle}
+      oscillators: 5
+      frequency: {kind: drawn}
+      coupling: {kind: mean_field, strength: 1.5}
+      integrator: {kind: rk4, step_size: 0.1}
+task: {kind: simulate, steps: 40}
+precision: float64
+device: cpu
+compile: off
+threads: 1
+"""
+
+STRENGTH = "network.layers.0.coupling.strength"
+
+
+@pytest.fixture
+def phases(oscillo: Command) -> Command:
+    (oscillo.folder / "phases.yaml").write_text(PHASES)
+    return oscillo
+
+
+def test_a_sweep_ends_with_its_path_and_can_be_listed(phases: Command) -> None:
+    ended = phases("sweep", "phases.yaml", f"{STRENGTH}=0.5:2.5:3", "seed=0:2", "task.steps=30")
+    assert ended.code == 0, ended.output
+    assert "6 points in 1 run" in ended.output and "order parameter mean" in ended.output
+    data = open_run(phases.folder / ended.last_line).data["sweep"].to_dataset()
+    assert dict(data.sizes) == {"strength": 3, "seed": 2, "time": 31}
+    listed = phases("list").output
+    assert listed.count("phases ") == 1 and "sweep: points 6, failed 0" in listed  # its runs are its own
+
+
+def test_a_sweep_in_a_spec_is_planned_and_not_run(phases: Command) -> None:
+    swept = PHASES + "sweep: {grid: {seed: [1, 2], network.layers.0.oscillators: [4, 5]}}\n"
+    (phases.folder / "swept.yaml").write_text(swept)
+    planned = phases("plan", "swept.yaml")
+    assert planned.code == 0 and "4 points in 2 runs" in planned.output and "oscillators" in planned.output
+    refused = phases("run", "swept.yaml")
+    assert refused.code == 2 and "`oscillo sweep`" in refused.output and "swept.yaml" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["network.layers.0.coupling.strenght=1:2:3"], "did you mean `strength`"),
+        (["network.layers.0.coupling=1,2"], "only single values"),
+        (["seed=5:5"], "no whole number"),
+        ([f"{STRENGTH}=1.0:2.0"], "has a count"),
+        ([], "nothing is swept over"),
+        (["network.layers.0.oscillators=5,-5"], "must be at least 1"),
+        (["seed=0:2", "--into", "."], "is not a run"),
+        (["seed=0:2", "--zip", "--random", "3"], "not both"),
+    ],
+)
+def test_what_cannot_be_swept_over_is_told_and_leaves_nothing(phases: Command, arguments: list[str], told: str) -> None:
+    ended = phases("sweep", "phases.yaml", *arguments)
+    assert ended.code == 2 and "Traceback" not in ended.output, ended.output
+    assert told in re.sub(r"[\s│]+", " ", ended.output), ended.output
+    assert not list(phases.folder.glob("runs/*/*/run.json"))
+
+
+def test_ctrl_c_stops_a_sweep_that_resume_ends(phases: Command) -> None:
+    long = ["task.steps=3000", "network.layers.0.oscillators=300,301,302", "task.checkpoint_minutes=0.001"]
+    running = phases.start("sweep", "phases.yaml", *long, "--workers", "1")
+    running.wait_for(lambda: list(running.folder.glob("runs/*/*/points/*/checkpoints/*.pt")))
+    running.send(signal.SIGINT)
+    ended = running.end()
+    assert ended.code == 128 + signal.SIGINT and "to go on: oscillo resume" in ended.output, ended.output
+    folder = Path(ended.last_line)
+    again = phases("resume", str(folder))
+    assert again.code == 0, again.output
+    data = open_run(phases.folder / folder).data["sweep"].to_dataset()
+    assert data["done"].all() and np.isfinite(data["order_parameter_mean"]).all()
+
+
+def test_stability_is_asked_from_the_command_line(phases: Command) -> None:
+    ended = phases("stability", "lyapunov", "phases.yaml", "--exponents", "2", "--steps", "50")
+    assert ended.code == 0 and "Lyapunov exponents of 1 sample" in ended.output, ended.output
+    assert open_run(phases.folder / ended.last_line).data["lyapunov"]["exponents"].shape == (1, 2)
+    ended = phases("stability", "basins", "phases.yaml", "task.steps=20", "--starts", "10")
+    assert ended.code == 0 and "100 % of 10 starts still move after 20 steps" in ended.output, ended.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["lyapunov", "phases.yaml", "network.layers.0.integrator.kind=dopri5"], "kind: rk4"),
+        (["lyapunov", "phases.yaml", "--exponents", "0"], "must be at least 1"),
+        (["lyapunov", "phases.yaml", "--exponents", "6"], "5 degrees of freedom"),
+        (["fixed-points", "phases.yaml", "--of", "flows"], "flow"),
+        (["basins", "nothing.yaml"], "there is no file nothing.yaml"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(phases: Command, arguments: list[str], told: str) -> None:
+    ended = phases("stability", *arguments)
+    assert ended.code == 2 and "Traceback" not in ended.output and told in ended.output, ended.output
+    assert not list(phases.folder.glob("runs/*/*/run.json"))
