@@ -16,7 +16,7 @@ from oscillo.questions.question import Part, Question, Study
 from oscillo.questions.source import Source, read_source
 from oscillo.recording import MetricsLog, Run, RunDirectory, TrajectoryStore, check_room, open_run, write_datasets
 from oscillo.running import execute_work, new_directory, refusing
-from oscillo.spec import locating_failures
+from oscillo.spec import SpecError, SpecProblem, locating_failures
 from oscillo.training import Interruption
 from oscillo.training.progress import console, progress, report
 
@@ -49,6 +49,9 @@ def ask(
     """
     with refusing():
         source = read_source(path, changes)
+    if source.spec.sweep is not None:
+        words = "the question is about one network, and this spec declares a sweep; leave it out: `~sweep`"
+        raise SpecError.at(source.loaded.document, [SpecProblem(("sweep",), words)])
     with locating_failures(source.spec, source.loaded.document), refusing():
         study = question.study(source)
         check_room(Path(runs))

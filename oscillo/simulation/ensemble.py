@@ -73,8 +73,8 @@ class EnsembleSpec(Spec):
             told = ", ".join(f"{len(grid)} of {key}" for key, grid in grids.items())
             raise LocatedError(f"`combine: zip` takes lists of one length, and there are {told}", "vary")
         varying = [(("vary", key), list(grid)) for key, grid in grids.items()]
-        if self.combine == "zip" and grids:
-            varying = [(("vary",), self._rows)]
+        if self.combine == "zip":  # two members may be drawn alike, and then they are alike
+            varying = []
         for place, values in [(("seeds",), self.seed_list), *varying]:
             if len(set(values)) < len(values):
                 ((twice, _),) = Counter(values).most_common(1)

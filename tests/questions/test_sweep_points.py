@@ -134,7 +134,13 @@ def test_axes_are_written_as_ranges_and_lists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a=0.5:2", "has a count"), ("a=5:5", "no whole number"), ("a=1,,2", "lacks a value")]
+    ("text", "told"),
+    [
+        ("a=0.5:2", "has a count"),
+        ("seed=5:5", "no whole number"),
+        ("a=0:1", "has a count"),
+        ("a=1,,2", "lacks a value"),
+    ],
 )
 def test_a_range_that_is_none_is_told_with_its_argument(text: str, told: str) -> None:
     with pytest.raises(SpecError, match=told) as refusal:

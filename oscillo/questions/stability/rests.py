@@ -28,6 +28,9 @@ GROUP = "fixed_points"
 _AT_ONCE = 100
 """Starts that are followed together."""
 
+_FOLLOWED = 4
+"""One start of so many is followed to the end of the spec's steps before the search."""
+
 _FURTHER_ON = (0.0, 0.01, 0.1, 1.0)
 """Shares of the spec's steps after which the search begins: at once, which finds what repels as well; for starts
 from which it ends nowhere, later on their way, which leads past saddles and in the end to what attracts."""
@@ -90,12 +93,20 @@ class FixedPointsStudy(Study):
     def answer(self, part: int, advance: Advance, check: Callable[[], None]) -> Part:
         """The points that some of the starts lead to; those that lead nowhere are tried again from further on."""
         left, found = rows_of(self.starts, self.chunks[part]), []
+        # What attracts is hardly found at once: some starts are followed to where they are drawn.
+        drawn = torch.arange(0, left.samples, _FOLLOWED, device=self.device)
+        check()
+        found.append(fixed_points(left.at(drawn), lead_in=self.question.lead_in + self.asked.steps, **self.settings))
+        others = torch.ones(left.samples, dtype=torch.bool, device=self.device)
+        others[drawn] = False
+        lost = drawn[found[0].lost.to(self.device)]
+        left = left.at(torch.cat((others.nonzero()[:, 0], lost)))
         for share in _FURTHER_ON:
             check()
+            if not left.samples:
+                break
             lead_in = self.question.lead_in + round(share * self.asked.steps)
             found.append(fixed_points(left, lead_in=lead_in, **self.settings))
-            if not len(found[-1].lost):
-                break
             left = left.at(found[-1].lost.to(self.device))
         states = [one.system.state for one in found if one.points]
         led = [len(point.starts) for one in found for point in one.points]
@@ -103,7 +114,7 @@ class FixedPointsStudy(Study):
             f"{_STATE}{name}": torch.cat([one[name] for one in states]).cpu().numpy()
             for name in (states[0] if states else ())
         }
-        return state | {"led": np.array(led, dtype=np.int64), "lost": np.array(len(found[-1].lost))}
+        return state | {"led": np.array(led, dtype=np.int64), "lost": np.array(left.samples)}
 
     def datasets(self, answers: Sequence[Part | str]) -> dict[str, xr.Dataset]:
         """Group `fixed_points`: states, frequencies, eigenvalues, and how many starts led to each."""

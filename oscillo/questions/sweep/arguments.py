@@ -30,7 +30,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], dict[str, tuple[Any, Ori
         place, equals, written = text.partition("=")
         source = Source(f"command line, argument {number}", text, rank=1_000_000 + number)
         origin = Origin(source, 1, len(place) + 2, 1, 1)
-        values = _values(written.strip(), origin) if equals and not text.startswith("~") else None
+        values = _values(written.strip(), origin, place) if equals and not text.startswith("~") else None
         if values is None:
             overrides.append(text)
         else:
@@ -38,10 +38,10 @@ def split(arguments: Sequence[str]) -> tuple[list[str], dict[str, tuple[Any, Ori
     return overrides, swept
 
 
-def _values(text: str, origin: Origin) -> Any:
+def _values(text: str, origin: Origin, place: str) -> Any:
     """What a text sweeps over; None when it is a value of its own."""
     if found := _RANGE.fullmatch(text):
-        return _range(*found.groups(), origin=origin)
+        return _range(*found.groups(), origin=origin, seeds="seed" in place.rpartition(".")[2])
     if "," not in text or text[0] in "[{\"'":
         return None
     words = [word.strip() for word in text.split(",")]
@@ -50,8 +50,8 @@ def _values(text: str, origin: Origin) -> Any:
     return [plain_scalar(word) for word in words]
 
 
-def _range(first: str, last: str, count: str | None, spacing: str | None, *, origin: Origin) -> Any:
-    if count is None and spacing is None and _WHOLE.fullmatch(first) and _WHOLE.fullmatch(last):
+def _range(first: str, last: str, count: str | None, spacing: str | None, *, origin: Origin, seeds: bool) -> Any:
+    if seeds and count is None and spacing is None and _WHOLE.fullmatch(first) and _WHOLE.fullmatch(last):
         whole = list(range(int(first), int(last)))
         if not whole:
             words = f"there is no whole number from {first} on and below {last}"

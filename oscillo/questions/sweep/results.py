@@ -21,6 +21,8 @@ _MOST_COLUMNS = 8
 _REPEATS = ("seed", "member")
 """Dimensions that repeat the same, over which the table takes means."""
 
+_OF_TRAINING = ("train_", "validation_")
+
 _ASIDE = ("done", "error", "diverged_at", "diverged_oscillator", "steps", "evaluations", "rejected", "drift")
 """What is no result of the network."""
 
@@ -37,6 +39,11 @@ def main_results(data: xr.Dataset) -> list[str]:
         str(name) for name, value in data.data_vars.items()
         if set(map(str, value.dims)) <= axes and str(name) not in _ASIDE and value.dtype.kind in "iuf"
     ]  # fmt: skip
+    # Of networks that learn, evaluations say more than the last steps of the training.
+    evaluated = [name for name in names if not name.startswith(_OF_TRAINING)]
+    names = (
+        sorted(evaluated or names, key=lambda name: "accuracy" not in name) if len(evaluated) < len(names) else names
+    )
     spreads = [name for name in names if name.endswith("_std")]
     return [name for name in names if name not in spreads] + spreads
 

@@ -191,7 +191,12 @@ class _Sweeping:
         (self.folder / _STOP).unlink(missing_ok=True)
         jobs = self._jobs()
         with TrajectoryStore(self.directory.data, {"spec_sha256": self.directory.record()["spec_sha256"]}) as store:
-            self._make(jobs, make, store)
+            try:
+                self._make(jobs, make, store)
+            except BaseException:
+                if self.found:  # what is there can be read before the sweep goes on
+                    self._gather(store)
+                raise
             data = self._gather(store)
         if all(isinstance(what, str) for what in self.found.values()):
             raise ValueError(f"every one of the {points:,} points failed; the first: {self.found[0]}")
