@@ -97,6 +97,11 @@ class _Counting(TorchDispatchMode):
         self.flops, self.peak, self._held = 0, 0, 0
         self._seen: weakref.WeakSet[Any] = weakref.WeakSet()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Nothing compiled runs while it counts, and hiding from the compiler would first load it, for a second.
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
