@@ -330,7 +330,7 @@ def _built(network: NetworkSpec, sites: tuple[int, ...], seed: int) -> tuple[Lay
     """The layer, and whether its numbers depend on the seed."""
     plain = network.layers[0].model_copy(update={"readout": StateReadoutSpec()})
     with torch.random.fork_rng(devices=[]):
-        # Layers are built on the CPU. For accelerators that wait to be started, `torch.manual_seed` would note a traceback.
+        # Only of the CPU: for accelerators that are not started `torch.manual_seed` would note a traceback each.
         torch.default_generator.manual_seed(seed)
         before = torch.get_rng_state()
         layer = plain.build(sites, None)

@@ -1,9 +1,9 @@
 """How much faster a sweep is as one batch than as runs of their own: specs/kuramoto_sweep.yaml, 41 x 10 points.
 
-All of it is timed on either side: reading the spec, building, compiling, integrating, storing, gathering, figures. Twice:
-as commands, one `oscillo sweep` against an `oscillo run` for every point, as many at a time as there are cores; and in
-processes that have started and imported everything before the clock is read, as many as there are cores for the runs of
-their own. Only some of those are made, and the time of all follows from theirs.
+All of it is timed on either side: reading the spec, building, compiling, integrating, storing, gathering, figures.
+Twice: as commands, one `oscillo sweep` against an `oscillo run` for every point, as many at a time as there are cores;
+and in processes that have started and imported everything before the clock is read, as many as there are cores for the
+runs of their own. Only some of those are made, and the time of all follows from theirs.
 """
 
 from __future__ import annotations
