@@ -92,6 +92,11 @@ class Plan:
     device: str
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def total_flops(self) -> float:
+        """Operations of the whole run."""
+        return self.training_flops * self.optimizer_steps + sum(one.flops for one in self.evaluations)
+
     def to_text(self) -> str:
         """The plan for people."""
         rows = [

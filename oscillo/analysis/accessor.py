@@ -12,7 +12,7 @@ import xarray as xr
 @xr.register_dataarray_accessor("osc")
 @xr.register_datatree_accessor("osc")
 class OscilloAccessor:
-    """Analysis of recorded states; each method is the function of its name in `oscillo.analysis`, and says no more.
+    """Analysis of recorded states; each method is the function of its name in `oscillo.analysis`, which says more.
 
     >>> import oscillo.analysis, xarray as xr
     >>> phases = xr.DataArray([[0.0, 0.0], [0.0, 3.141592653589793]], dims=("time", "oscillator"), name="phase")
@@ -40,15 +40,18 @@ class OscilloAccessor:
         return _analysis().phase_locking(self._data)
 
     def locked_clusters(self, locking: float | None = 0.95, frequency: float | None = None) -> xr.Dataset:
-        """Groups of oscillators that are locked together."""
+        """Groups of oscillators that are locked together: `label` of each oscillator, `count`, `largest_share`.
+
+        `locking` is the least phase-locking value of a pair, `frequency` the largest difference of mean frequencies.
+        """
         return _analysis().locked_clusters(self._data, locking, frequency)
 
     def spectrum(self, segments: int = 4, window: str = "hann") -> xr.DataArray:
-        """Power spectral density along time."""
+        """Power spectral density along time, by angular `frequency` in radians per time."""
         return _analysis().spectrum(self._data, segments, window)
 
     def functional_connectivity(self, window: float | None = None, stride: float | None = None) -> xr.DataArray:
-        """Correlation over time of each pair of oscillators."""
+        """Correlation over time of each pair of oscillators, also along windows of that length in units of time."""
         return _analysis().functional_connectivity(self._data, window, stride)
 
     def recurrence(self, modulo_rotation: bool = False) -> xr.DataArray:
@@ -56,7 +59,7 @@ class OscilloAccessor:
         return _analysis().recurrence(self._data, modulo_rotation)
 
     def recurrence_rate(self, threshold: float) -> xr.DataArray:
-        """Share of pairs of times with states that are alike; of distances that `recurrence` gave."""
+        """Share of pairs of times with states nearer than a threshold; of distances that `recurrence` gave."""
         return _analysis().recurrence_rate(self._data, threshold)
 
     def determinism(self, threshold: float, shortest: int = 2) -> xr.DataArray:
@@ -64,7 +67,11 @@ class OscilloAccessor:
         return _analysis().determinism(self._data, threshold, shortest)
 
     def period(self, tolerance: float = 0.01, still: float = 1e-3, modulo_rotation: bool = False) -> xr.Dataset:
-        """Whether each trajectory is a fixed point, periodic, or neither."""
+        """Whether each trajectory is a fixed point, periodic, or neither.
+
+        `kind` is 0 for a fixed point, 1 for periodic motion, 2 for any other, and -1 where numbers are not finite;
+        `period` is in units of time; `residual`, the distance after a period, is to be compared with `tolerance`.
+        """
         return _analysis().period(self._data, tolerance, still, modulo_rotation)
 
     def residual(self, modulo_rotation: bool = False) -> xr.DataArray:

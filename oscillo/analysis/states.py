@@ -38,10 +38,11 @@ def states(data: Data) -> xr.DataArray:
         if name in found:
             return found[name]
     there = ", ".join(map(str, found.data_vars)) or "no variables"
+    alone = "; pass one of these by itself, as an array" if found.data_vars else ""
     inside = f"; its groups are {', '.join(data.children)}" if isinstance(data, xr.DataTree) and data.children else ""
     raise ValueError(
-        f"there is neither `phase` nor `state`, but {there}{inside}. States are in the group `states` of a simulation "
-        "that declares `states: {every: ...}`, and in the groups `layer0`, ... of `oscillo.integrate`"
+        f"there is neither `phase` nor `state`, but {there}{alone}{inside}. States are in the group `states` of a "
+        "simulation that declares `states: {every: ...}`, and in the groups `layer0`, ... of `oscillo.integrate`"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from oscillo.cli.arguments import Overrides
+from oscillo.cli.arguments import Overrides, asked
 from oscillo.cli.endings import end_with
 
 
@@ -39,14 +39,14 @@ def compare(
     evaluations of the right-hand side. The last line is the path of the run that holds the answer.
     For example: `oscillo compare specs/kuramoto.yaml --integrators heun,rk4,dopri5`.
     """
-    from oscillo.questions.comparison import compare as ask
+    from oscillo.questions import ask
     from oscillo.questions.comparison.comparing import parsed
+    from oscillo.questions.comparison.question import Compare
 
     lists = {"integrators": integrators, "step_sizes": step_sizes, "tolerances": tolerances}
-    end_with(
-        ask(
-            source, changes or (), **{name: parsed(name, text) for name, text in lists.items()},
-            reference_tolerance=reference_tolerance, horizon=horizon, samples=samples, precision=precision,
-            evaluation=evaluation, evaluations=evaluations, runs=runs,
-        ).path
+    question = asked(
+        Compare, **{name: parsed(name, text) for name, text in lists.items()},
+        reference_tolerance=reference_tolerance, horizon=horizon, samples=samples, precision=precision,
+        evaluation=evaluation, evaluations=evaluations,
     )  # fmt: skip
+    end_with(ask(question, source, changes or (), runs=runs).path)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from oscillo.cli.arguments import Overrides
+from oscillo.cli.arguments import Overrides, asked
 from oscillo.cli.endings import end_with, plainly
 
 SpecOrRun = Annotated[
@@ -100,11 +100,8 @@ def basins(
 def _ask(kind: Any, spec: str, changes: list[str] | None, runs: Path, **settings: Any) -> None:
     """Ask with the settings that were given; the others are the question's own."""
     from oscillo.questions import ask
-    from oscillo.spec import Document, validate
 
-    given = {name: value for name, value in settings.items() if value is not None}
-    question = validate(kind, Document.from_mapping(given, "the option"))
-    end_with(ask(question, spec, changes or (), runs=runs).path)
+    end_with(ask(asked(kind, **settings), spec, changes or (), runs=runs).path)
 
 
 for name, verb in {"lyapunov": lyapunov, "fixed-points": fixed_points, "basins": basins}.items():

@@ -7,17 +7,8 @@ from typing import Annotated
 
 import typer
 
-from oscillo.cli.arguments import SpecFile
+from oscillo.cli.arguments import Axes, SpecFile
 from oscillo.cli.endings import end_with
-
-Axes = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="AXIS|CHANGE", show_default=False,
-        help="What is swept over: place=first:last:count (add :log for even factors), seed=0:10, place=1,2,5; and "
-        "changes such as task.duration=50.",
-    ),
-]  # fmt: skip
 
 
 def sweep(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import csgraph
 
 from oscillo.graphs.links import Links
 
 
 def connectivity(links: Links, nodes: int) -> tuple[int, np.ndarray]:
     """Number of pieces, and the piece of each node, int64 [n]; a link joins its ends whatever its direction."""
+    from scipy.sparse import csgraph  # which every command would wait for
+
     pieces, labels = csgraph.connected_components(links.matrix(nodes, np.ones(len(links.sources))), directed=False)
     return int(pieces), labels.astype(np.int64)
 
@@ -27,5 +28,7 @@ def reordering(links: Links, nodes: int) -> np.ndarray:
     `np.argsort(order)` numbers the ends of the links anew. The method is reverse Cuthill-McKee (Cuthill and McKee,
     1969; George, 1971), which keeps the bandwidth of the matrix small, at cost linear in the links.
     """
+    from scipy.sparse import csgraph
+
     matrix = links.matrix(nodes, np.ones(len(links.sources)))
     return csgraph.reverse_cuthill_mckee(matrix, symmetric_mode=False).astype(np.int64)

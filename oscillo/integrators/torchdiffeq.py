@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torchdiffeq import odeint, odeint_adjoint
 
 from oscillo.integrators.base import Integrator, IntegratorSpec, tolerance_problems
 from oscillo.layout import State
@@ -155,6 +154,8 @@ class Torchdiffeq(Integrator):
         self, velocity: Callable[..., Any], before: tuple[Tensor, ...], oscillators: Oscillators,
         stimulus: Tensor | None, dt: Tensor, t: Tensor,
     ) -> list[Tensor]:  # fmt: skip
+        import torchdiffeq  # with SciPy behind it, which every command would wait for
+
         span = torch.tensor([0.0, 1.0], dtype=before[0].dtype, device=before[0].device)
         settings: dict[str, Any] = {
             "method": self.method, "rtol": self.rtol, "atol": self.atol, "options": dict(self.options),
@@ -163,9 +164,9 @@ class Torchdiffeq(Integrator):
             if self.adjoint:
                 outside = [dt] if stimulus is None else [dt, stimulus]
                 learned = tuple(p for p in (*oscillators.parameters(), *outside) if p.requires_grad)
-                after = odeint_adjoint(velocity, before, span, adjoint_params=learned, **settings)
+                after = torchdiffeq.odeint_adjoint(velocity, before, span, adjoint_params=learned, **settings)
             else:
-                after = odeint(velocity, before, span, **settings)
+                after = torchdiffeq.odeint(velocity, before, span, **settings)
         except AssertionError as error:
             raise FloatingPointError(self._stuck(velocity, before, t, error)) from error
         return [part[-1] for part in after]

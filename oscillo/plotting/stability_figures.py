@@ -168,7 +168,7 @@ def basins_figure(found: xr.Dataset, name: str) -> Figure:
         axes.bar(len(shares), moving, 0.7, color="white", edgecolor=SHADE, hatch="///")
         places, ticks = np.arange(len(shares) + 1), [*ticks, "still\nmoving"]
     axes.set_xticks(places, ticks)
-    percent_axis(axes, 0, float(max(shares.max(), moving)) * 1.15)
+    percent_axis(axes, 0, 1.1 * float(max((shares + errors[1]).max(), moving)))
     axes.set(xlabel=heading, ylabel="share of starts (%)")
     axes.grid(axis="x", visible=False)
     count, starts = found.sizes["attractor"], found.attrs["starts"]

@@ -46,6 +46,9 @@ _TRUTHS = {
 }
 """Words that YAML 1.1 read as booleans (or that are ones without their quotes), and what to write for them."""
 
+_SEVERAL = re.compile(r"[-+.\deE]+([:,][-+.\deE]+)+(:[a-z]+)?")
+"""Several numbers where one is wanted, as a sweep takes them: `0:4:41`, `1,2,5`."""
+
 
 def expected(error: Mapping[str, Any]) -> str | None:
     """What a value of the right type would have been; None when the error is not about its type."""
@@ -64,6 +67,8 @@ def mismatch(errors: list[Mapping[str, Any]]) -> tuple[str, str | None]:
     given = errors[0]["input"]
     wanted = list(dict.fromkeys(filter(None, map(expected, errors))))
     told = f"takes {' or '.join(wanted)}, not {show(given)}"
+    if isinstance(given, str) and _SEVERAL.fullmatch(given):
+        return told, "ranges and lists of values are for `oscillo sweep`"
     if _MISMATCH["bool"] in wanted and isinstance(given, str) and given.lower() in _TRUTHS:
         return told, f"{show(given)} is a text in YAML 1.2: write `{_TRUTHS[given.lower()]}`"
     if "a mapping" in wanted and isinstance(given, bool):

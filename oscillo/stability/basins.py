@@ -11,6 +11,7 @@ from torch import Tensor
 
 from oscillo.layout import State
 from oscillo.measures import merge_sites, order_parameter, phase_difference, unit
+from oscillo.quantities import listing, number_text
 from oscillo.stability.equations import AT_ONCE
 from oscillo.stability.grouping import groups_of, wilson_interval
 from oscillo.stability.motion import (
@@ -35,7 +36,7 @@ class Share:
     """95 % confidence interval of the fraction (Wilson 1927)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Attractor:
     """Where some of the samples end."""
 
@@ -63,8 +64,14 @@ class Attractor:
         found = frequencies_of(self.generator)
         return float(found[0]) if len(found) else 0.0
 
+    def __repr__(self) -> str:
+        low, high = self.share.interval
+        known = {"frequency": self.frequency, "order parameter": self.order_parameter, "winding": self.winding}
+        told = ", ".join(f"{name} {number_text(value)}" for name, value in known.items() if value is not None)
+        return f"Attractor({self.kind}: {self.share.fraction:.3g} of the samples ({low:.3g} to {high:.3g}), {told})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Basins:
     """Where the samples of a system end."""
 
@@ -80,6 +87,10 @@ class Basins:
     """The samples at the end, in float64."""
     symmetry: Symmetry
     """Common rotations that make no difference."""
+
+    def __repr__(self) -> str:
+        told = f"{len(self.attractors)} attractors, {self.moving.count} of {len(self.ends)} samples still move"
+        return listing(f"Basins({told})", self.attractors)
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from oscillo.layout import State
 from oscillo.network.layer import Layer
+from oscillo.quantities import listing, number_text
 from oscillo.stability.equations import Equations, Guess
 from oscillo.stability.grouping import groups_of
 from oscillo.stability.jacobian import LARGEST_MATRIX
@@ -35,7 +36,7 @@ _DENSE = 400
 """Degrees of freedom up to which `auto` writes Jacobians down: beyond, products alone are quicker."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FixedPoint:
     """A state that stays, or that only turns as a whole."""
 
@@ -73,8 +74,13 @@ class FixedPoint:
         """Whether every small displacement shrinks, but for common rotations."""
         return not self.unstable and not self.neutral
 
+    def __repr__(self) -> str:
+        what = "stable" if self.stable else f"unstable: directions that grow {self.unstable}, neutral {self.neutral}"
+        leading = f"leading eigenvalue {complex(self.eigenvalues[0]):.4g}" if len(self.eigenvalues) else "no eigenvalue"
+        return f"FixedPoint({what}; frequency {number_text(self.frequency)}, {leading}, starts {len(self.starts)})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class FixedPoints:
     """What was found from all starts."""
 
@@ -93,6 +99,10 @@ class FixedPoints:
     def stable(self) -> tuple[FixedPoint, ...]:
         """The stable ones."""
         return tuple(point for point in self.points if point.stable)
+
+    def __repr__(self) -> str:
+        told = f"{len(self.points)} of the {self.of}, {len(self.stable)} of them stable"
+        return listing(f"FixedPoints({told}; {len(self.lost)} starts led nowhere)", self.points)
 
 
 @torch.no_grad()

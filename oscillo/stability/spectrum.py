@@ -11,8 +11,11 @@ from torch import Tensor
 _GROUPS = 10
 """Groups of blocks whose means give the standard error: the longer a group, the less its mean tells of the next one."""
 
+_SHOWN = 6
+"""Exponents that are printed."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class LyapunovSpectrum:
     """The largest exponents of each sample, per unit of time (for a map, the step size is that unit's share of a step).
 
@@ -97,6 +100,12 @@ class LyapunovSpectrum:
         found = self.exponents.clamp_min(0).sum(1)
         whole = self.exponents.shape[1] == self.degrees_of_freedom
         return found if whole else found.where(self.exponents[:, -1] <= self._resolution, torch.nan)
+
+    def __repr__(self) -> str:
+        samples, count = self.exponents.shape
+        means = " ".join(f"{value:+.4g}" for value in self.exponents.mean(0)[:_SHOWN])
+        more = " ..." if count > _SHOWN else ""
+        return f"LyapunovSpectrum({samples} samples over T = {self.duration:g}; means: {means}{more})"
 
     @property
     def _resolution(self) -> float:

@@ -15,7 +15,7 @@ def random_starts(system: System, count: int, *, seed: int = 0, radius: float = 
     """Many samples of the system's first one, at random states spread evenly over the manifold.
 
     Args:
-        system: whose parameters and stimulus they get; its state gives the shape.
+        system: of a network, whose parameters and stimulus they get; its state gives the shape.
         count: how many.
         seed: of the draws; a larger count with the same seed has the same samples first.
         radius: where the manifold has no end, that of the ball they are spread over.

@@ -19,7 +19,7 @@ MOVING = ("x", "v")
 """The parts of a state that are numbers on a manifold; the others count or remember."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class System:
     """Samples of a layer at one time.
 
@@ -41,6 +41,10 @@ class System:
     def samples(self) -> int:
         """How many there are."""
         return len(self.state["x"])
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in self.state.items())
+        return f"System({type(self.layer).__name__}, {shapes}, after {self.step} steps of {float(self.dt):g})"
 
     def at(self, rows: Tensor) -> System:
         """Some of the samples, one of them several times if it is named several times.

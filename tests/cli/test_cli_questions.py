@@ -58,10 +58,27 @@ def test_a_sweep_in_a_spec_is_planned_and_not_run(phases: Command) -> None:
     assert refused.code == 2 and "`oscillo sweep`" in refused.output and "swept.yaml" in refused.output
 
 
+def test_a_plan_takes_what_would_be_swept_over_and_adds_up_its_runs(phases: Command) -> None:
+    alone = phases("plan", "phases.yaml", "network.layers.0.oscillators=4").output
+    planned = phases("plan", "phases.yaml", "network.layers.0.oscillators=4,5", "seed=0:3")
+    assert planned.code == 0 and "6 points in 2 runs" in planned.output, planned.output
+    (total,) = re.findall(r"all runs: operations (.*)FLOP, recording .* in their stores", planned.output)
+    (of_one,) = re.findall(r"in a step: (.*)FLOP in all", alone)
+    one, several = (float(text.strip("k ")) * (1000 if "k" in text else 1) for text in (of_one, total))
+    # Three members of 4 oscillators and three of 5, each of which takes somewhat more.
+    assert 6 * one < several < 9 * one
+
+
+def test_who_would_sweep_with_run_is_told_of_sweep(phases: Command) -> None:
+    for values in ("0:4:41", "1,2"):
+        ended = phases("run", "phases.yaml", f"{STRENGTH}={values}")
+        assert ended.code == 2 and "for `oscillo sweep`" in ended.output, ended.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["network.layers.0.coupling.strenght=1:2:3"], "did you mean `strength`"),
+        (["network.layers.0.coupling.strenght=1:2:3"], "did you mean `network.layers.0.coupling.strength`"),
         (["network.layers.0.coupling=1,2"], "only single values"),
         (["seed=5:5"], "no whole number"),
         ([f"{STRENGTH}=1.0:2.0"], "has a count"),
@@ -94,7 +111,7 @@ def test_ctrl_c_stops_a_sweep_that_resume_ends(phases: Command) -> None:
 
 def test_stability_is_asked_from_the_command_line(phases: Command) -> None:
     ended = phases("stability", "lyapunov", "phases.yaml", "--exponents", "2", "--steps", "50")
-    assert ended.code == 0 and "Lyapunov exponents of 1 sample" in ended.output, ended.output
+    assert ended.code == 0 and "Lyapunov exponents of 1 sample over a time of 5;" in ended.output, ended.output
     assert open_run(phases.folder / ended.last_line).data["lyapunov"]["exponents"].shape == (1, 2)
     ended = phases("stability", "basins", "phases.yaml", "task.steps=20", "--starts", "10")
     assert ended.code == 0 and "100 % of 10 starts still move after 20 steps" in ended.output, ended.output
@@ -104,7 +121,7 @@ def test_stability_is_asked_from_the_command_line(phases: Command) -> None:
     ("arguments", "told"),
     [
         (["lyapunov", "phases.yaml", "network.layers.0.integrator.kind=dopri5"], "kind: rk4"),
-        (["lyapunov", "phases.yaml", "--exponents", "0"], "must be at least 1"),
+        (["lyapunov", "phases.yaml", "--exponents", "0"], "--exponents: must be at least 1"),
         (["lyapunov", "phases.yaml", "--exponents", "6"], "5 degrees of freedom"),
         (["fixed-points", "phases.yaml", "--of", "flows"], "flow"),
         (["basins", "nothing.yaml"], "there is no file nothing.yaml"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +22,6 @@ SAMPLES = 20
 """Samples of a trained network where no number is given."""
 
 _STEPS_BETWEEN_LOOKS = 16
-
-_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -113,11 +110,6 @@ def chunks(total: int, size: int) -> list[range]:
 def rows_of(system: System, some: range) -> System:
     """Some samples of a system."""
     return system.at(torch.arange(some.start, some.stop, device=system.state["x"].device))
-
-
-def number_text(value: float | np.floating[Any]) -> str:
-    """A number in four digits; what rounding has left of nothing is nothing."""
-    return "0" if abs(value) < _NOTHING else f"{value:.4g}"
 
 
 def followed(system: System, steps: int, show: Callable[[int], None]) -> System:

@@ -11,6 +11,7 @@ import xarray as xr
 from pydantic import Field
 from rich.table import Table
 
+from oscillo.quantities import number_text
 from oscillo.questions.question import Advance, Part, Question, Study
 from oscillo.questions.source import Source
 from oscillo.questions.stability.asked import asked_of, chunks, followed, rows_of
@@ -129,16 +130,18 @@ class LyapunovStudy(Study):
     def tables(self, data: Mapping[str, xr.Dataset]) -> list[Table]:
         """The exponents, as means over samples, with their spread and error."""
         found = data[GROUP]
+        resolution = found.attrs["resolution"]
+        told = f"over a time of {1 / resolution:.4g}; nearer to 0 than {resolution:.2g} is not told from 0"
         tables = []
         for title, some in _groups(found):
-            table = Table(title=title, title_justify="left")
-            for heading in ("exponent", "mean (1/time)", "least", "greatest", "standard error"):
+            table = Table(title=f"{title} {told}", title_justify="left")
+            for heading in ("exponent", "mean (1/time)", "least", "median", "greatest", "standard error"):
                 table.add_column(heading, justify="right")
             for number in some["exponent"].values:
                 one = some.sel(exponent=number)
                 values, error = one["exponents"].values, one["standard_error"].values
-                cells = (values.mean(), values.min(), values.max(), np.sqrt((error**2).mean()))
-                table.add_row(str(number), *(f"{cell:.4g}" for cell in cells))
+                cells = (values.mean(), values.min(), np.median(values), values.max(), np.sqrt((error**2).mean()))
+                table.add_row(str(number), *map(number_text, cells))
             tables.append(table)
         return tables
 

@@ -14,9 +14,10 @@ from pydantic import Field
 from rich.table import Table
 
 from oscillo.measures import merge_sites, order_parameter, unit
+from oscillo.quantities import number_text
 from oscillo.questions.question import Advance, Part, Question, Study
 from oscillo.questions.source import Source
-from oscillo.questions.stability.asked import asked_of, chunks, number_text, rows_of
+from oscillo.questions.stability.asked import asked_of, chunks, rows_of
 from oscillo.simulation.observables import site_dims
 from oscillo.stability import FixedPoints, System, fixed_points, random_starts
 

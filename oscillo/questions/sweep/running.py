@@ -6,7 +6,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal
 
 import torch
@@ -45,6 +47,9 @@ _SECONDS_BETWEEN_LOOKS_AT_RESULTS, _LEAST_SHARE = 20.0, 10
 
 _TRIED = 16
 """Runs up to which each is tried out before the first begins."""
+
+_DIFFERENCES, _CHARACTERS = 4, 60
+"""How many differences between specs are told, and of each value how much."""
 
 
 def sweep(
@@ -133,32 +138,24 @@ def _processes(workers: int | None, division: Division, device: torch.device) ->
     return max(1, min(workers or most, len(division.units)))
 
 
-class _working:
+@contextmanager
+def _working(scheduler: str | None, workers: int) -> Iterator[Make]:
     """Whoever makes the runs, as long as there are some to be made."""
+    threads = max(1, (os.cpu_count() or 1) // workers) if scheduler in (None, LOCAL) else None
 
-    def __init__(self, scheduler: str | None, workers: int) -> None:
-        self.scheduler, self.workers = scheduler, workers
-        self._cluster: Any = None
-
-    def __enter__(self) -> Make:
-        if self.scheduler is not None:
-            with refusing():
-                self._cluster = cluster(self.scheduler, self.workers)
-                client = self._cluster.__enter__()
-            return lambda jobs, check: on_cluster(self._with_threads(jobs), client, check)
-        if self.workers == 1:
-            return here
-        return lambda jobs, check: in_processes(self._with_threads(jobs), self.workers, check)
-
-    def __exit__(self, *raised: Any) -> None:
-        if self._cluster is not None:
-            self._cluster.__exit__(*raised)
-
-    def _with_threads(self, jobs: list[Job]) -> list[Job]:
+    def shared(jobs: list[Job]) -> list[Job]:
         """The jobs with as many threads as each of several processes may have."""
-        local = self.scheduler in (None, LOCAL)
-        threads = max(1, (os.cpu_count() or 1) // self.workers) if local else None
         return [job._replace(threads=threads) for job in jobs]
+
+    if scheduler is not None:
+        with ExitStack() as stack:
+            with refusing():
+                client = stack.enter_context(cluster(scheduler, workers))
+            yield lambda jobs, check: on_cluster(shared(jobs), client, check)
+    elif workers == 1:
+        yield here
+    else:
+        yield lambda jobs, check: in_processes(shared(jobs), workers, check)
 
 
 def _work(
@@ -310,13 +307,16 @@ def _refuse_another(directory: RunDirectory, loaded: LoadedSpec) -> None:
         for spec in (read_spec(directory.spec).spec, loaded.spec)
     )
     differ = [key for key in dict.fromkeys([*before, *now]) if before.get(key, "") != now.get(key, "")]
-    if directory.record().get("question", {}).get("kind") != "sweep":
-        raise RunDirectoryError(f"{directory.path} is no sweep")
     if differ:
-        told = "; ".join(
-            f"{key} is {before.get(key, 'absent')} there and {now.get(key, 'absent')} here" for key in differ
-        )
-        raise RunDirectoryError(f"{directory.path} is the sweep of another spec: {told}")
+        told = [f"{key} is {_told(before, key)} there and {_told(now, key)} here" for key in differ[:_DIFFERENCES]]
+        if more := len(differ) - len(told):
+            told.append(f"and {more} more, among them {', '.join(differ[_DIFFERENCES:][:_DIFFERENCES])}")
+        raise RunDirectoryError(f"{directory.path} is the sweep of another spec: {'; '.join(told)}")
+
+
+def _told(leaves: Mapping[str, Any], key: str) -> str:
+    """What stands in a spec at some place; of long values the beginning."""
+    return shorten(str(leaves[key]), _CHARACTERS, placeholder=" ...") if key in leaves else "absent"
 
 
 def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
