@@ -27,7 +27,7 @@ _DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (1, 1)))
 
 @style()
 def answers_comparison_figure(found: xr.Dataset) -> Figure | None:
-    """Draw what every setting has right after equally many evaluations and at the same time, and what agrees.
+    """Draw what every setting has right against evaluations and against time, and what agrees.
 
     Args:
         found: group `comparison` of a trained network.
@@ -42,7 +42,7 @@ def answers_comparison_figure(found: xr.Dataset) -> Figure | None:
     figure = new_figure(11.4 if agrees else 8.6, 4.6)
     panels = np.atleast_1d(figure.subplots(1, 2 + agrees))
     looks = _looks(found)
-    _draw(panels[0], found, score, "budget", looks)
+    _draw(panels[0], found, score, "evaluations", looks)
     _draw(panels[1], found, score, "time", looks)
     reference = "reference_accuracy"
     if score == "accuracy" and reference in found:
@@ -102,7 +102,7 @@ def _label(found: xr.Dataset, row: int) -> str:
 
 def _draw(axes: Axes, found: xr.Dataset, name: str, along: str, looks: list[SeriesStyle]) -> None:
     """A line for each setting."""
-    places = np.broadcast_to(found["budget"].values, found["time"].shape) if along == "budget" else found["time"].values
+    places = found[along].values
     for row, look in enumerate(looks):
         values, x = found[name].values[row], places[row]
         known = np.isfinite(values) & np.isfinite(x)
@@ -130,9 +130,10 @@ def _finding(found: xr.Dataset, score: str) -> str:
     """What the network has right as it was trained, the best of the others for as many evaluations, and the flow."""
     budgets = found["budget"].values
     own = int(np.argmin(np.abs(budgets - found.attrs["trained_evaluations"])))
-    values = found[score].values[:, own]
+    values, spent = found[score].values[:, own], found["evaluations"].values[:, own]
     form = percent if score == "accuracy" else (lambda value: f"{value:.4g}")
-    others = np.where(np.arange(len(values)) > 0, values, np.nan)
+    # A solver that chooses its steps is read out at the same time, and may have spent more.
+    others = np.where((np.arange(len(values)) > 0) & (spent <= spent[0]), values, np.nan)
     text = (
         f"{form(values[0])} right as trained"
         if score == "accuracy"
@@ -155,8 +156,8 @@ def _caption(found: xr.Dataset) -> str:
     facts = found.attrs
     text = (
         f"{facts['samples']} samples, one initial state each. Dotted: where the evaluation ends. The trained step is "
-        f"{facts['trained_step_size']:.3g}. Shaded: 95 % Wilson interval of the network as trained. The flow itself is "
-        f"solved with {facts['reference']}"
+        f"{facts['trained_step_size']:.3g}. Shaded: 95 % Wilson interval of the network as trained. The flow itself "
+        f"{'could not be' if 'reference_failure' in facts else 'is'} solved with {facts['reference']}"
     )
     if "reference_resolved" in found:
         least = float(found["reference_resolved"].min())

@@ -13,8 +13,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from oscillo.plotting.style import INK, SHADE, SeriesStyle, headline, log_ticks, new_figure, series_style, style
 
-_UNRESOLVED = "#efefef"
-"""Where errors are not resolved."""
+_UNTOLD = "#efefef"
+"""Where errors are not resolved, or saturated."""
 
 _LEAST = 1e-17
 """Errors are drawn no lower: that is nothing in float64."""
@@ -109,16 +109,24 @@ def _legend(rows: xr.Dataset, name: str) -> str:
 
 
 def _shade(panels: np.ndarray, found: xr.Dataset) -> None:
-    """Mark what lies below the error of the reference."""
-    floor = max(found.attrs["reference_error"], _LEAST)
-    low = min(floor / 8, panels[0].get_ylim()[0])
+    """Mark where errors say nothing: below that of the reference, and where they are saturated."""
+    floor, ceiling = max(found.attrs["reference_error"], _LEAST), found.attrs["saturated_error"]
+    low, high = panels[0].get_ylim()
+    low = min(floor / 8, low)
+    _shade_from(floor, low, panels, "not resolved: error of the reference itself", 0.02, "left")
+    if floor < ceiling < high:
+        _shade_from(ceiling, high, panels, "saturated", 0.98, "right")
+    panels[0].set_ylim(low, high)
+
+
+def _shade_from(edge: float, end: float, panels: np.ndarray, words: str, x: float, side: str) -> None:
+    """A band from a line to the end of the axis, with words in a corner where few marks are."""
     for axes in panels:
-        axes.axhspan(low, floor, color=_UNRESOLVED, zorder=0)
-        axes.axhline(floor, color=SHADE, linewidth=1.0, linestyle=(0, (2, 2)))
-        axes.set_ylim(bottom=low)
+        axes.axhspan(edge, end, color=_UNTOLD, zorder=0)
+        axes.axhline(edge, color=SHADE, linewidth=1.0, linestyle=(0, (2, 2)))
     panels[0].annotate(
-        "not resolved: error of the reference itself", (0.02, floor), xycoords=("axes fraction", "data"),
-        xytext=(0, -3), textcoords="offset points", va="top", fontsize=7.5, color=SHADE,
+        words, (x, edge), xycoords=("axes fraction", "data"), xytext=(0, 3 if end > edge else -3),
+        textcoords="offset points", ha=side, va="bottom" if end > edge else "top", fontsize=7.5, color=SHADE,
     )  # fmt: skip
 
 
@@ -132,34 +140,37 @@ def _few_ticks(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _needed(rows: xr.Dataset, target: float) -> float:
-    """Evaluations with which an integrator reaches an error, between its settings; infinite when it does not."""
-    order = np.argsort(rows["evaluations"].values)
-    cost, error = rows["evaluations"].values[order], np.maximum(rows["error"].values[order], _LEAST)
-    for k in range(len(error)):
-        if error[k] <= target:
-            if k == 0:
-                return float(cost[0])
-            share = (np.log(error[k - 1]) - np.log(target)) / (np.log(error[k - 1]) - np.log(error[k]))
-            return float(np.exp(np.log(cost[k - 1]) + share * (np.log(cost[k]) - np.log(cost[k - 1]))))
-    return np.inf
-
-
 def _finding(found: xr.Dataset, names: list[str]) -> str:
-    """Who needs the fewest evaluations for an error that several reach."""
-    best = {name: max(float(_rows(found, name)["error"].min()), found.attrs["reference_error"]) for name in names}
-    if len(names) == 1:
-        return f"{names[0]} comes as close as {max(best[names[0]], _LEAST):.1g}"
-    reached = sorted(best.values())[1]
-    if reached > 0.3:
-        return f"beyond t = {found.attrs['horizon']:g} all but one integrator are somewhere else"
-    target = 10.0 ** np.ceil(np.log10(max(reached, _LEAST)) - 1e-9)
-    needed = sorted((_needed(_rows(found, name), target), name) for name in names)
-    (least, winner), (second, runner_up), *_ = needed
-    if not np.isfinite(least):
-        return f"{min(best, key=lambda name: best[name])} comes closest"
-    told = f"{runner_up} with {second:,.0f}" if np.isfinite(second) else "no other does"
-    return f"{winner} reaches an error of {target:.0e} with the fewest evaluations ({least:,.0f}; {told})"
+    """Who needs fewer evaluations for an error than others, as far as marks show it; else how close anybody comes."""
+    fine = found.isel(setting=np.flatnonzero(np.isfinite(found["error"].values)))
+    who, cost = fine["integrator"].values, fine["evaluations"].values
+    error = np.maximum(fine["error"].values, max(found.attrs["reference_error"], _LEAST))
+    close = [int(k) for k in np.lexsort((cost, error)) if error[k] <= found.attrs["saturated_error"]]
+    if not close:
+        return f"up to t = {found.attrs['horizon']:g} no integrator stays close to the reference"
+    best = max(close, key=lambda k: len(_beaten(k, who, error, cost)))  # the closest one of those that beat as many
+    beaten = _beaten(best, who, error, cost)
+    if not beaten:
+        return f"{who[best]} comes as close as {error[best]:.1e} with {cost[best]:,.0f} evaluations"
+    whom = "all others" if 1 < len(beaten) == len(names) - 1 else " or ".join(beaten)
+    return f"{who[best]} reaches an error of {error[best]:.1e} with fewer evaluations ({cost[best]:,.0f}) than {whom}"
+
+
+def _beaten(mark: int, who: np.ndarray, error: np.ndarray, cost: np.ndarray) -> list[str]:
+    """Integrators whose marks show that they need more evaluations for the error of this mark.
+
+    They are worse with as many or more. Of one that was not tried with so many, or that is closer already with its
+    coarsest step, nobody knows how many it needs.
+
+    Args:
+        mark: number of the mark.
+        who: integrators, [mark].
+        error: theirs, [mark].
+        cost: their evaluations, [mark].
+    """
+    worse = who[(error > error[mark]) & (cost >= cost[mark])]
+    as_good = who[(error <= error[mark]) & (cost <= cost[mark])]  # the mark itself among them
+    return [name for name in dict.fromkeys(worse) if name not in as_good]
 
 
 def _caption(found: xr.Dataset) -> str:
@@ -167,8 +178,9 @@ def _caption(found: xr.Dataset) -> str:
     text = (
         f"Marks are step sizes or tolerances. Error: distance from the reference ({facts['reference']}) on the "
         f"manifold, root mean square over oscillators and samples; in {facts['precision']}. Evaluations are of one "
-        "sample; seconds of all, warm and uncompiled. Orders are slopes between the finest steps, extrapolated where "
-        "they have settled."
+        "sample; seconds of all, warm and uncompiled. Orders are slopes between the finest steps whose errors are "
+        "not grey, extrapolated where they have settled; saturated are errors above a tenth of the distance of "
+        "unrelated states."
     )
     failed = [str(label) for label, why in zip(found["label"].values, found["failure"].values, strict=True) if why]
     return text + (f" Failed: {'; '.join(failed)}." if failed else "")
@@ -249,13 +261,12 @@ def _course_finding(found: xr.Dataset, names: list[str]) -> str:
         str(one["label"].values): float(one["error_along"][-1])
         for one in (_representative(found, name) for name in names)
     }
-    least, most = min(ends, key=lambda label: ends[label]), max(ends, key=lambda label: ends[label])
-    low = ends[least]
-    floor = found.attrs["reference_error"]
-    told = f"less than {floor:.0e}" if low < floor else f"{low:.1e}"
-    if len(ends) == 1:
-        return f"at t = {found.attrs['horizon']:g} {least} is off by {told}"
-    return f"at t = {found.attrs['horizon']:g} {least} is off by {told}, and {most} by {ends[most]:.1e}"
+    floor, ranked = found.attrs["reference_error"], sorted(ends, key=lambda label: ends[label])
+    told = [
+        f"less than {floor:.0e} ({label})" if ends[label] < floor else f"{ends[label]:.1e} ({label})"
+        for label in dict.fromkeys((ranked[0], ranked[-1]))
+    ]
+    return f"at t = {found.attrs['horizon']:g} states are off by {' to '.join(told)}"
 
 
 def _course_caption(found: xr.Dataset) -> str:

@@ -53,7 +53,7 @@ NETWORK: dict[str, Any] = {
                 "channels": 16,
                 "frequency": {"kind": "shared", "init": 0.5, "learn": True},
                 "coupling": {"kind": "attention", "heads": 2, "position": "gta"},
-                "integrator": {"kind": "projected_euler", "steps": 4, "learn_step_size": True},
+                "integrator": {"kind": "projected_euler", "steps": 4, "learn_step_size": True, "project": True},
             }
         ]
     },

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_comparisons import VARIANTS, compared, refused, simulation, written
+from small_comparisons import DENSE, VARIANTS, compared, refused, simulation, written
 
 import oscillo
 from oscillo.integrators import IntegratorSpec
+from oscillo.manifolds import CircleSpec, PlaneSpec
 from oscillo.plotting import comparison_course_figure, comparison_figure
 from oscillo.questions.comparison import Compare
 from oscillo.questions.comparison.orders import observed_order
+from oscillo.questions.comparison.reference import saturated_error
 from oscillo.questions.comparison.simulated import SimulatedComparison
 from oscillo.questions.source import read_source
 from oscillo.running import RunFailed, RunInterrupted
@@ -197,8 +199,13 @@ def test_a_reference_that_fails_ends_the_comparison(tmp_path: Path, monkeypatch:
         raise FloatingPointError("dopri5 could not advance")
 
     monkeypatch.setattr(SimulatedComparison, "_solve", stuck)
-    with pytest.raises(RunFailed, match=r"the reference solution .* failed.* dopri5 could not advance; try another"):
+    failed = (
+        r"the reference solution .* failed.*; try a shorter `horizon`, or {}\. The reason: dopri5 could not advance"
+    )
+    with pytest.raises(RunFailed, match=failed.format("another `reference_tolerance`")):
         compared(tmp_path, simulation(), integrators=["rk4"])
+    with pytest.raises(RunFailed, match=failed.format("shorter `step_sizes`")):
+        compared(tmp_path, simulation("delays"), integrators=["rk4"])
 
 
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
@@ -249,6 +256,42 @@ def test_orders_are_told_only_where_slopes_have_settled() -> None:
     assert np.isnan(observed_order(h, [2.0, 1.9, 0.1]))  # too large steps, then one that is stable
     assert np.isnan(observed_order(h, [1e-3, 1e-9, 1e-12], floor=1e-8))
     assert np.isclose(observed_order(h, [np.nan, 4e-2, 1e-2]), 2)
+    assert np.isclose(observed_order(h, [1.2, 4e-2, 1e-2], ceiling=0.1), 2)
+    assert np.isnan(observed_order(h, [1.9, 1.7, 1.6], ceiling=0.1))
+
+
+def test_errors_are_saturated_from_a_tenth_of_the_distance_of_unrelated_states_on() -> None:
+    draws = torch.Generator().manual_seed(1)
+    phases = 2 * torch.pi * torch.rand(8, 2, 1, 5000, generator=draws, dtype=torch.float64)
+    assert np.isclose(saturated_error(CircleSpec().build(), phases), 0.1 * np.pi / np.sqrt(3), rtol=0.02)
+    points = 7 + 3 * torch.randn(8, 2, 2, 5000, generator=draws, dtype=torch.float64)
+    assert np.isclose(saturated_error(PlaneSpec().build(), points), 0.1 * 3 * 2, rtol=0.02)
+    assert np.isclose(saturated_error(CircleSpec().build(), torch.tensor([0.0, 1.5]).reshape(2, 1, 1, 1)), 0.15)
+
+
+def test_no_order_is_told_where_chaos_has_saturated_the_errors(tmp_path: Path) -> None:
+    spec = simulation("sphere", coupling=DENSE | {"strength": 10.0}, oscillators=12)
+    found = compared(
+        tmp_path, spec, integrators=["projected_euler", "rk4"], step_sizes=[0.1, 0.05], horizon=4.0,
+        reference_tolerance=1e-9,
+    )  # fmt: skip
+    assert found.attrs["reference_error"] < 1e-3, "else errors are not resolved either"
+    assert (found.error > found.attrs["saturated_error"]).all()
+    assert np.isnan(found.observed_order).all()
+
+
+def test_a_horizon_that_is_not_the_duration_of_the_spec_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(steps: int, **settings: Any) -> str:
+        spec = simulation()
+        spec["task"]["steps"] = steps
+        Compare.model_validate(settings).study(read_source(written(tmp_path, spec)))
+        return capsys.readouterr().out.replace("\n", " ")
+
+    assert "up to t = 4, beyond the spec's duration of 2" in told(20, horizon=4.0)
+    assert "up to t = 20, the first 200 of the spec's 400 steps; `--horizon 40`" in told(400)
+    assert "compared" not in told(20) + told(20, horizon=2.0) + told(400, horizon=1.0)
 
 
 def test_settings_survive_in_the_record_of_the_run(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ from oscillo_tasks.sudoku import SudokuTask
 from small_comparisons import NETWORK
 
 import oscillo
+from oscillo.integrators import ProjectedEulerSpec
 from oscillo.network import NetworkSpec
 from oscillo.plotting import answers_comparison_figure
-from oscillo.questions.comparison.settings import flow_of
+from oscillo.questions.comparison.settings import flow_of, name_of
+from oscillo.questions.comparison.tables import answers_tables
 from oscillo.questions.comparison.trained import TrainedComparison
 from oscillo.recording import Run
 from oscillo.running import RunFailed, RunInterrupted
@@ -56,6 +58,20 @@ def test_the_trained_integrator_answers_as_in_the_evaluation(trained: Run, found
     assert own.same_samples_trained == own.same_entries_trained == 1
 
 
+def test_the_trained_setting_is_there_once_though_its_spec_writes_a_default_down(found: xr.Dataset) -> None:
+    own = np.isclose(found.step_size, found.attrs["trained_step_size"]) & (found.integrator == "projected_euler")
+    assert np.flatnonzero(own).tolist() == [0]
+    assert name_of(ProjectedEulerSpec(project=False)) == "projected_euler(project=False)"
+
+
+def test_the_table_has_one_word_for_the_trained_setting_and_another_for_its_answers(found: xr.Dataset) -> None:
+    table = answers_tables(found)[0]
+    heads = [column.header for column in table.columns]
+    assert "as trained" in list(table.columns[heads.index("step")].cells)
+    assert "as trained" not in heads
+    assert float(next(iter(table.columns[heads.index("answers as evaluated")].cells))) == 1
+
+
 def test_everything_is_compared_after_equally_many_evaluations(found: xr.Dataset) -> None:
     assert found.budget.values.tolist() == [4, 8, 16]
     step = found.attrs["trained_step_size"]
@@ -93,6 +109,18 @@ def test_the_figure_can_be_drawn(found: xr.Dataset, tmp_path: Path) -> None:
     assert figure is not None
     figure.savefig(tmp_path / "figure.png")
     assert "right as trained" in figure.get_suptitle()
+    # A solver that chooses its steps has spent more than the others: it is drawn there, and wins nothing in the title.
+    chosen = int(np.flatnonzero(found.integrator == "dopri5")[0])
+    best = found.copy(deep=True)
+    best.accuracy[chosen, 0] = 1.0
+    figure = answers_comparison_figure(best)
+    assert figure is not None
+    assert "dopri5" not in figure.get_suptitle()
+    drawn = {str(line.get_label()): line.get_xdata() for line in figure.axes[0].lines}
+    assert np.allclose(drawn["dopri5, rtol 0.01"], found.evaluations[chosen, :1])
+    unsolved = answers_comparison_figure(found.assign_attrs(reference_failure="it could not advance"))
+    assert unsolved is not None
+    assert "could not be solved" in unsolved.get_supxlabel()
     only_metrics = found.drop_vars(["accuracy", "correct", "reference_accuracy"]).assign(metric_score=found.accuracy)
     assert answers_comparison_figure(only_metrics) is not None
 

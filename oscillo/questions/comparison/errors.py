@@ -73,7 +73,7 @@ def comparison_dataset(
         times: when, the first is 0.
         columns: what tells the samples apart, [sample] by name.
         answers: of the reference, the looser reference, and every setting; a text where it failed.
-        facts: attributes.
+        facts: attributes; `saturated_error` among them.
         unit: of distances on the manifold.
     """
     reference, looser, *found = answers
@@ -99,20 +99,22 @@ def comparison_dataset(
         energy = np.swapaxes(_stacked(found, "energy", (len(times), samples)), 1, 2)
         arrays["energy"] = (dims, energy, _attributes(_Told("energy", "of each sample")))
         arrays["reference_energy"] = (("sample", "time"), reference["energy"].T, {"long_name": "reference's energy"})
-    arrays |= _orders(settings, arrays["error"][1], _RESOLVED * floor)
+    arrays |= _orders(settings, arrays["error"][1], _RESOLVED * floor, facts["saturated_error"])
     return xr.Dataset(arrays, coords=coords, attrs={**facts, "reference_error": floor})
 
 
-def _orders(settings: Sequence[Setting], errors: np.ndarray, floor: float) -> dict[str, Any]:
+def _orders(settings: Sequence[Setting], errors: np.ndarray, floor: float, ceiling: float) -> dict[str, Any]:
     names = np.array([one.name for one in settings])
     steps = np.array([one.step_size for one in settings])
     observed = np.full(len(settings), np.nan)
     for name in np.unique(names):
         chosen = (names == name) & np.isfinite(steps)
-        observed[chosen] = observed_order(steps[chosen], errors[chosen], floor)
+        observed[chosen] = observed_order(steps[chosen], errors[chosen], floor, ceiling)
     theory = np.array([np.nan if one.spec.order is None else one.spec.order for one in settings], dtype=float)
     told = _Told(
-        "observed order", "slope of log error against log step size, extrapolated from the finest resolved steps"
+        "observed order",
+        "slope of log error against log step size, extrapolated from the finest steps whose errors are resolved and "
+        "not saturated; not a number where slopes have not settled",
     )
     return {
         "order": ("setting", theory, _attributes(_Told("order", "of the method, in theory"))),

@@ -85,8 +85,7 @@ class Flow:
         bad = ~torch.isfinite(state["x"]).flatten(1).all(1)
         if bad.any():
             raise FloatingPointError(
-                f"diverged before t = {t:.4g}: {int(bad.sum())} of {len(bad)} samples hold numbers that are not "
-                "finite; take a smaller step"
+                f"diverged before t = {t:.4g}: {int(bad.sum())} of {len(bad)} samples hold numbers that are not finite"
             )
 
     def energy(self, state: State, number: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,23 +15,25 @@ _SHRINKING = 0.75
 """Where slopes come to a limit they change less from step size to step size; with halved steps half as much."""
 
 
-def observed_order(step_sizes: ArrayLike, errors: ArrayLike, floor: float = 0.0) -> float:
-    """Order p of errors c h^p + d h^(p + 1), from the finest steps whose errors are resolved.
+def observed_order(step_sizes: ArrayLike, errors: ArrayLike, floor: float = 0.0, ceiling: float = inf) -> float:
+    """Order p of errors c h^p + d h^(p + 1), from the finest steps whose errors are resolved and not saturated.
 
     The slope of log error against log step between two step sizes is p + O(h). Where the last two slopes are close,
     and come closer, the one at h = 0 is extrapolated (Richardson 1911); where they are far apart, as when steps are too
-    large for the method to be stable, or where delays leave kinks, there is no order to tell.
+    large for the method to be stable, or where delays leave kinks, there is no order to tell. Nor do saturated
+    errors tell one: states that have nothing to do with the reference any more are as far from it with any step.
 
     Args:
         step_sizes: of one integrator, [setting].
         errors: theirs; not a number where it failed.
         floor: errors below it are not resolved.
+        ceiling: errors above it are saturated.
 
     Returns:
-        The order; not a number with fewer than two resolved errors, or where the slopes have not settled.
+        The order; not a number with fewer than two errors between floor and ceiling, or where slopes have not settled.
     """
     h, e = (np.asarray(values, dtype=float) for values in (step_sizes, errors))
-    kept = np.isfinite(e) & (e > floor)
+    kept = (e > floor) & (e < ceiling)
     chosen = np.argsort(h[kept])[::-1]
     h, e = h[kept][chosen], e[kept][chosen]
     if len(h) < 2:

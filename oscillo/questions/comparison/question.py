@@ -48,8 +48,8 @@ class Compare(Question):
     )
     horizon: Positive | None = Field(
         default=None,
-        description="Time up to which a simulation is compared. Left out, the spec's duration, and 200 of its steps at "
-        "most: chaos makes every integrator wrong after long times.",
+        description="Time up to which a simulation is compared, which may be longer than the spec's duration. Left "
+        "out, that duration, and 200 of its steps at most: chaos makes every integrator wrong after long times.",
     )
     samples: int | None = Field(
         default=None, ge=1,

@@ -74,7 +74,8 @@ def with_fields(spec: IntegratorSpec, **fields: Any) -> IntegratorSpec:
 
 def name_of(spec: IntegratorSpec) -> str:
     """Kind, method, and fields that make it another one: `torchdiffeq.fixed_adams(substeps=4)`."""
-    fields = {key: value for key, value in written(spec).items() if key not in _OWN_FIELDS}
+    differing = spec.model_dump(mode="json", exclude_defaults=True)
+    fields = {key: value for key, value in differing.items() if key not in _OWN_FIELDS}
     method = f".{spec.method}" if hasattr(spec, "method") else ""  # pyright: ignore[reportAttributeAccessIssue]
     more = f"({', '.join(f'{key}={value}' for key, value in fields.items())})" if fields else ""
     return f"{_kind(spec)}{method}{more}"

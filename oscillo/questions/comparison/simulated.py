@@ -19,7 +19,7 @@ from oscillo.manifolds import Manifold
 from oscillo.plotting import comparison_course_figure, comparison_figure
 from oscillo.questions.comparison.errors import comparison_dataset
 from oscillo.questions.comparison.flow import MOVING, DriftWatch, Flow, flow_of_simulation
-from oscillo.questions.comparison.reference import DELAYED_SHARE, Reference
+from oscillo.questions.comparison.reference import DELAYED_SHARE, Reference, saturated_error
 from oscillo.questions.comparison.settings import (
     Setting,
     check_integrators,
@@ -78,6 +78,8 @@ class SimulatedComparison(Study):
     def __init__(self, question: Compare, source: Source) -> None:
         self.name = source.spec.name
         self.device = source.device()
+        if source.spec.compile == "on":
+            report("integrators are compared uncompiled: `compile: on` is left to `oscillo run`")
         self.dtype = torch.float32 if question.precision == "float32" else torch.float64
         simulation = Simulation(design_of(source.spec), self.device)
         layer = flow_of(simulation.layer)
@@ -168,13 +170,18 @@ class SimulatedComparison(Study):
         if isinstance(answer, str):
             raise ValueError(
                 f"the reference solution ({self.reference.label}) failed, and without it there is nothing to compare "
-                f"with: {answer}; try another `reference_tolerance`, or a shorter `horizon`"
+                f"with; try {self._remedy}. The reason: {answer}"
             )
         if part == REFERENCE:
             known = {name: torch.from_numpy(np.array(answer[name])) for name in (*MOVING, "energy") if name in answer}
             here = {name: value.to(self.device) for name, value in known.items()}
             self._true_energy = here.pop("energy", None)
             self._true = [{name: value[k] for name, value in here.items()} for k in range(len(here["x"]))]
+
+    @property
+    def _remedy(self) -> str:
+        """What brings a better reference."""
+        return f"a shorter `horizon`, or {'shorter `step_sizes`' if self.delays else 'another `reference_tolerance`'}"
 
     def _solve(self, advance: Advance, check: Callable[[], None]) -> Part:
         kept: list[dict[str, Tensor]] = []
@@ -240,10 +247,11 @@ class SimulatedComparison(Study):
 
     def datasets(self, answers: Sequence[Part | str]) -> dict[str, xr.Dataset]:
         """Group `comparison`."""
+        manifold, states = self.flow.layer.oscillators.manifold, torch.stack([true["x"] for true in self._true])
         facts = {
             "about": "simulation", "network": self.name, "reference": self.reference.label, **self.reference.facts,
             "horizon": self.horizon, "spec_step_size": self.spec_step,
-            "precision": str(self.dtype).removeprefix("torch."),
+            "precision": str(self.dtype).removeprefix("torch."), "saturated_error": saturated_error(manifold, states),
         }  # fmt: skip
         return {
             "comparison": comparison_dataset(
@@ -258,9 +266,9 @@ class SimulatedComparison(Study):
             report(
                 f"the reference ({self.reference.label}) is no better than what is compared with it: its own error is "
                 f"about {found.attrs['reference_error']:.1g}, and the least that was found {least:.1g}; where errors "
-                "are below that, nothing can be said. Another `reference_tolerance` or a shorter `horizon` may help"
+                f"are below that, nothing can be said; try {self._remedy}"
             )
-        return comparison_tables(data["comparison"])
+        return comparison_tables(found)
 
     def metrics(self, data: Mapping[str, xr.Dataset]) -> dict[str, float]:
         """What the reference is worth, and the least error."""
@@ -274,12 +282,21 @@ class SimulatedComparison(Study):
 
 
 def _horizon(question: Compare, simulation: Simulation) -> float:
-    """Time up to which integrators are compared."""
-    if question.horizon is not None:
-        return question.horizon
-    if simulation.course.steps > _MOST_STEPS:
-        report(f"compared over {_MOST_STEPS} of the spec's {simulation.course.steps:,} steps; `horizon` says otherwise")
-    return float(f"{min(simulation.course.steps, _MOST_STEPS) * simulation.step_size:.12g}")
+    """Time up to which integrators are compared; it is said where that is not the spec's duration."""
+    steps, step = simulation.course.steps, simulation.step_size
+    duration, first = (float(f"{count * step:.12g}") for count in (steps, min(steps, _MOST_STEPS)))
+    horizon = question.horizon or first
+    if horizon > duration * (1 + 1e-9):
+        report(
+            f"compared up to t = {horizon:g}, beyond the spec's duration of {duration:g}: stimuli may have come to "
+            "their end by then"
+        )
+    elif question.horizon is None and steps > _MOST_STEPS:
+        report(
+            f"compared up to t = {horizon:g}, the first {_MOST_STEPS} of the spec's {steps:,} steps; `--horizon "
+            f"{duration:g}` (in Python `horizon`) takes all of them"
+        )
+    return horizon
 
 
 def _default_sizes(step: float, horizon: float, delays: tuple[float, float] | None) -> list[float]:

@@ -24,7 +24,8 @@ def _errors(found: xr.Dataset) -> Table:
     facts = found.attrs
     title = (
         f"{facts['network']}: errors up to t = {facts['horizon']:g} in {facts['precision']}; not resolved below "
-        f"{facts['reference_error']:.1g}, the error of the reference ({facts['reference']})"
+        f"{facts['reference_error']:.1g}, the error of the reference ({facts['reference']}); saturated above "
+        f"{facts['saturated_error']:.2g}"
     )
     columns = {
         "error": "error", "velocity_error": "velocity error", "energy_error": "energy error", "drift": "drift",
@@ -100,7 +101,9 @@ def answers_tables(found: xr.Dataset) -> list[Table]:
 def _after(found: xr.Dataset, budget: int) -> Table:
     """All settings after so many evaluations."""
     facts, heads = found.attrs, _heads(found)
-    title = f"{facts['network']}, {facts['evaluation']}: {facts['samples']} samples after {budget} evaluations each"
+    title = (
+        f"{facts['network']}, {facts['evaluation']}: {facts['samples']} samples, a budget of {budget} evaluations each"
+    )
     table = Table("integrator", "step", title=title, title_justify="left")
     for head in heads:
         table.add_column(head, justify="right")
@@ -119,8 +122,9 @@ def _heads(found: xr.Dataset) -> dict[str, tuple[str, str]]:
     metrics = [str(name) for name in found.data_vars if str(name).startswith("metric_")][:2]
     columns = {
         "right": ("accuracy", "%.3f"), **{name.removeprefix("metric_"): (name, "%.4g") for name in metrics},
-        "time": ("time", "%.3g"), "energy": ("energy", "%.4g"), "as trained": ("same_samples_trained", "%.3f"),
-        "entries as flow": ("same_entries_flow", "%.3f"), "seconds": ("seconds", "%.2f"),
+        "evaluations": ("evaluations", "%.0f"), "seconds": ("seconds", "%.2f"),
+        "time": ("time", "%.3g"), "energy": ("energy", "%.4g"),
+        "answers as evaluated": ("same_samples_trained", "%.3f"), "entries as flow": ("same_entries_flow", "%.3f"),
     }  # fmt: skip
     return {head: column for head, column in columns.items() if column[0] in found}
 
