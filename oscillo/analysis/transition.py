@@ -18,7 +18,8 @@ All this is wrong for discontinuous transitions and for other exponents; a figur
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from warnings import warn
 
 import numpy as np
 import xarray as xr
@@ -28,6 +29,7 @@ from oscillo.analysis.states import dataset
 
 _NAMES = ("order_parameter_mean", "order_parameter")
 _REPEAT = "repeat"
+_NONE = Onset(*[np.nan] * 6, couplings=0)
 
 
 def critical_coupling(
@@ -59,10 +61,11 @@ def critical_coupling(
 
     Returns:
         `critical_coupling` and its `interval` (..., bound), in units of the strength; `amplitude` a in R^2 ~
-        a (1 - K_c/K); `window` (..., bound), where most fits were; `couplings`, how many lay where R is clear.
+        a (1 - K_c/K); `window` (..., bound), where most fits were; `couplings`, how many lay where R is clear. Where an
+        entry of the other dimensions has no transition these are NaN, and `reason` says why.
 
     Raises:
-        ValueError: when there is no coupling strength, too few points, or no transition; it says what to do.
+        ValueError: when there is no coupling strength, too few points, or no transition anywhere; it says what to do.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` is a probability between 0 and 1, and it is {confidence}")
@@ -74,18 +77,32 @@ def critical_coupling(
     array = array.stack(_repeats=repeated).transpose(..., name, "_repeats").sortby(name)
     others = [dim for dim in array.dims if dim not in (name, "_repeats")]
     rows = array.stack(_others=others).transpose("_others", ...) if others else array.expand_dims("_others")
-    found = [_onset(row, name, others, (confidence, draws, seed)) for row in rows]
+    found = _onsets(rows, name, others, (confidence, draws, seed))
     result = _dataset(found, rows if others else None, array[name].attrs.get("units", "1"), name)
     return result.assign_attrs(confidence=confidence, draws=draws)
 
 
-def _onset(row: xr.DataArray, name: str, others: Sequence[Hashable], how: tuple[float, int, int]) -> Onset:
-    """The onset of one entry of the other dimensions, whose place is told where none is found."""
-    try:
-        return find_onset(row[name].values.astype(float), row.values, *how)
-    except ValueError as error:
-        place = ", ".join(f"{dim} = {row[dim].values}" for dim in others)
-        raise ValueError(f"{error} (at {place})" if place else str(error)) from None
+def _onsets(
+    rows: xr.DataArray, name: str, others: Sequence[Hashable], how: tuple[float, int, int]
+) -> list[tuple[Onset, str]]:
+    """The onset of each row, or why it has none; that is warned of.
+
+    Raises:
+        ValueError: when no row has one.
+    """
+    found: list[tuple[Onset, str]] = []
+    for row in rows:
+        try:
+            found.append((find_onset(row[name].values.astype(float), row.values, *how), ""))
+        except ValueError as error:
+            place = ", ".join(f"{dim} = {row[dim].values}" for dim in others)
+            found.append((_NONE, f"{error} (at {place})" if place else str(error)))
+    if reasons := [reason for _, reason in found if reason]:
+        if len(reasons) == len(found):
+            raise ValueError(reasons[0])
+        told = f"{len(reasons)} of {len(found)} have no critical coupling; `reason` says why. The first: {reasons[0]}"
+        warn(told, stacklevel=3)
+    return found
 
 
 def _order(order: xr.DataArray | xr.Dataset | xr.DataTree) -> xr.DataArray:
@@ -142,6 +159,7 @@ def _table(array: xr.DataArray, name: str, repeats: Sequence[str]) -> xr.DataArr
         str(key): c.values for key, c in array.coords.items()
         if c.dims == (along,) and key != along and (key == name or len(np.unique(c.values)) > 1)
     }  # fmt: skip
+    _refuse_single_couplings(columns, [key for key in columns if key != name and key not in repeats])
     seen: Counter[tuple[object, ...]] = Counter()
     numbers = np.zeros(array.sizes[along], dtype=int)
     # Entries that agree in all of it are repeats without a name.
@@ -154,9 +172,26 @@ def _table(array: xr.DataArray, name: str, repeats: Sequence[str]) -> xr.DataArr
     return table.set_index({along: list(columns)}).unstack(along)
 
 
-def _dataset(found: list[Onset], rows: xr.DataArray | None, units: str, name: str) -> xr.Dataset:
+def _refuse_single_couplings(columns: Mapping[str, np.ndarray], others: Sequence[str]) -> None:
+    """Refuse entries of which no two agree in all but the coupling.
+
+    Raises:
+        ValueError: with what differs, and what to do.
+    """
+    entries = list(zip(*(columns[key] for key in others), strict=True))
+    if others and len(entries) == len(set(entries)):
+        keys = ", ".join(f"`{key}`" for key in others)
+        raise ValueError(
+            f"no two couplings have the same {keys}, and R along the coupling is wanted with all else the same: sweep "
+            "over the coupling as an axis of its own, which meets the values of all others (a grid), or leave out what "
+            f"has no effect on the transition, such as `.drop_vars('{others[0]}')`"
+        )
+
+
+def _dataset(found: list[tuple[Onset, str]], rows: xr.DataArray | None, units: str, name: str) -> xr.Dataset:
     """The onsets of all rows, with the dimensions that these were stacked from."""
-    values = {key: np.array([getattr(onset, key) for onset in found]) for key in Onset._fields}
+    values = {key: np.array([getattr(onset, key) for onset, _ in found]) for key in Onset._fields}
+    reasons = np.array([reason for _, reason in found], dtype=object)
     ends = ("_others", "bound")
     result = xr.Dataset(
         {
@@ -171,6 +206,7 @@ def _dataset(found: list[Onset], rows: xr.DataArray | None, units: str, name: st
                 {"long_name": f"{name} of most fits", "units": units},
             ),
             "couplings": ("_others", values["couplings"], {"long_name": "couplings with clear order", "units": "1"}),
+            "reason": ("_others", reasons, {"long_name": "why there is no critical coupling"}),
         },
         coords={"bound": ["lower", "upper"]},
     )  # fmt: skip

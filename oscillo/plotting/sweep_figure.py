@@ -8,24 +8,29 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from oscillo.plotting.style import SHADE, headline, new_figure, series_style, style
-
-_REPEATS = ("seed", "member")
-"""Dimensions of repetitions, which are shown as a spread."""
+from oscillo.plotting.style import SHADE, SeriesStyle, headline, log_ticks, new_figure, series_style, style
 
 _MOST_LINES = 7
-"""Values of a second axis up to which each has a line; of more a map is drawn."""
+"""Values of an axis up to which each may have a line; more lie along x, and of two such axes a map is drawn."""
 
 _MOST_PANELS, _MOST_COLUMNS = 4, 4
 
 _MAP = "viridis"
 
+_LETTER = 8
+"""Width of a letter of a word on an axis, in pixels."""
+
+_BESIDE = 0.6
+"""Share of the distance between two categories that the marks of all series take."""
+
 
 @style()
 def sweep_figure(
-    data: xr.Dataset, name: str, results: Sequence[str], axes: Sequence[str],
+    data: xr.Dataset, name: str, results: Sequence[str], axes: Sequence[str], repeats: Sequence[str] = (),
     onset: tuple[float, float, float] | None = None,
 ) -> Figure | None:  # fmt: skip
     """Results of a sweep against its axes; None where there is nothing to draw.
@@ -34,7 +39,8 @@ def sweep_figure(
         data: with a dimension for each axis, and coordinates along them.
         name: of the sweep.
         results: names of variables to show, the main one first.
-        axes: names of the dimensions that were swept over.
+        axes: names of the dimensions to show results against, at least one.
+        repeats: names of dimensions of repetitions, which are shown as a spread.
         onset: where order sets in along the first axis, with the ends of its 95 % interval, where that is known.
     """
     # Spreads over time come after everything else, and are the first to find no room.
@@ -45,39 +51,46 @@ def sweep_figure(
         warnings.simplefilter("ignore", RuntimeWarning)
         if "point" in axes:
             return _clouds(data, name, shown)
-        repeats = [dim for dim in _REPEATS if dim in data[shown[0]].dims]
-        along = [axis for axis in axes if axis not in repeats]
-        if not along:
-            along, repeats = repeats[:1], repeats[1:]
-        figure = _lines_or_maps(data, name, shown, along, repeats)
+        figure = _lines_or_maps(data, name, shown, axes, repeats)
         if onset is not None:
-            _mark_onset(figure, f"{name}: order sets in at {_word(data, along[0])}", onset)
+            _mark_onset(figure, f"{name}: order sets in at {_word(data, axes[0])}", onset)
         return figure
 
 
 def _lines_or_maps(
-    data: xr.Dataset, name: str, shown: Sequence[str], along: Sequence[str], repeats: Sequence[str]
+    data: xr.Dataset, name: str, shown: Sequence[str], axes: Sequence[str], repeats: Sequence[str]
 ) -> Figure:
-    first, *others = along
-    map_wanted = bool(others) and data.sizes[others[0]] > _MOST_LINES and _is_number(data[others[0]])
+    numbers = [axis for axis in axes if _is_number(data[axis])]
+    many = [axis for axis in numbers if data.sizes[axis] > _MOST_LINES]
+    data = data.sortby(numbers)
+    # What has many values lies along x, and of what has few each has a line.
+    first, *others = [*many, *(axis for axis in axes if axis not in many)]
+    map_wanted = len(many) > 1
     averaged = [*repeats, *others[1:]]
     figure = new_figure(6.6, 0.9 + (2.9 if map_wanted else 2.5) * len(shown))
     panels = np.atleast_1d(figure.subplots(len(shown), 1, sharex=True))
     for panel, key in zip(panels, shown, strict=True):
         if map_wanted:
-            _draw_map(figure, panel, data[key].mean([d for d in averaged if d in data[key].dims]), first, others[0])
+            _draw_map(figure, panel, data, key, first, others[0])
         else:
-            _draw_lines(panel, data[key], data, [first, *others[:1]], averaged)
-        _axis(panel, data[first])
+            _draw_series(panel, data, key, [first, *others[:1]])
+        _axis(panel, data, first)
     panels[-1].set_xlabel(_label(data, first))
     if others and not map_wanted:
         panels[0].legend(title=_label(data, others[0]), loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    told = " and ".join(_plural(data, dim) for dim in averaged)
-    spread = "" if map_wanted or not told else "; bands: the middle 50 % and all of them"
-    caption = f"Mean over {told}{spread}." if told else ""
-    against = " and ".join(_word(data, axis) for axis in (along[:2]))
-    headline(figure, f"{name}: {_word(data, shown[0])} against {against}", caption)
+    against = " and ".join(_word(data, axis) for axis in (first, *others[:1]))
+    spread = "" if map_wanted else "bands" if _is_number(data[first]) else "bars"
+    headline(figure, f"{name}: {_word(data, shown[0])} against {against}", _caption(data, averaged, spread))
     return figure
+
+
+def _caption(data: xr.Dataset, averaged: Sequence[str], spread: str) -> str:
+    """What means are taken over, and what shows the spread."""
+    if not averaged:
+        return ""
+    seeds = {dim: f"{data.sizes[dim]} {_word(data, dim)}s" for dim in averaged if dim.endswith("seed")}
+    told = " and ".join(seeds.get(dim, f"{data.sizes[dim]} values of {_word(data, dim)}") for dim in averaged)
+    return f"Mean over {told}{f'; {spread}: the middle 50 % and all of them' if spread else ''}."
 
 
 def _mark_onset(figure: Figure, what: str, onset: tuple[float, float, float]) -> None:
@@ -89,35 +102,62 @@ def _mark_onset(figure: Figure, what: str, onset: tuple[float, float, float]) ->
     headline(figure, f"{what} {value:.4g} (95 %: {low:.4g} to {high:.4g})")
 
 
-def _draw_lines(
-    panel: Axes, values: xr.DataArray, data: xr.Dataset, along: Sequence[str], averaged: Sequence[str]
-) -> None:
-    """Means against the first axis, one line for each value of the second, with the spread over all others."""
+def _draw_series(panel: Axes, data: xr.Dataset, key: str, along: Sequence[str]) -> None:
+    """Means against the first axis, a series for each value of the second, with the spread over all others."""
     first, *second = along
-    x = _numbers(data[first])
-    dims = [dim for dim in averaged if dim in values.dims]
-    for i in range(data.sizes[second[0]]) if second else [0]:
-        line = values.isel({second[0]: i}) if second else values
-        line = line.transpose(first, *dims).values.reshape(len(x), -1)
-        look = series_style(i)
+    x, count = _numbers(data[first]), data.sizes[second[0]] if second else 1
+    for i in range(count):
+        values = data[key].isel({second[0]: i}) if second else data[key]
+        values = values.transpose(first, ...).values.reshape(len(x), -1)
+        levels = np.nanquantile(values, [0.0, 0.25, 0.75, 1.0], axis=1) if values.shape[1] > 1 else None
         label = _value(data[second[0]].values[i]) if second else None
-        panel.plot(x, np.nanmean(line, axis=1), **look.line, marker=look.marker, markersize=3.5, label=label)
-        if line.shape[1] > 1:
-            levels = np.nanquantile(line, [0.0, 0.25, 0.75, 1.0], axis=1)
-            panel.fill_between(x, levels[0], levels[3], color=look.color, alpha=0.12, linewidth=0)
-            panel.fill_between(x, levels[1], levels[2], color=look.color, alpha=0.25, linewidth=0)
-    panel.set_ylabel(_label(data, str(values.name)))
+        if _is_number(data[first]):
+            _draw_line(panel, x, np.nanmean(values, axis=1), levels, series_style(i), label)
+        else:  # nothing lies between two words, so there is room for all series side by side
+            beside = _BESIDE * ((i + 0.5) / count - 0.5)
+            _draw_marks(panel, x + beside, np.nanmean(values, axis=1), levels, series_style(i), label)
+    panel.set_ylabel(_label(data, key))
 
 
-def _draw_map(figure: Figure, panel: Axes, values: xr.DataArray, first: str, second: str) -> None:
+def _draw_line(
+    panel: Axes, x: np.ndarray, means: np.ndarray, levels: np.ndarray | None, look: SeriesStyle, label: str | None
+) -> None:
+    panel.plot(x, means, **look.line, marker=look.marker, markersize=3.5, label=label)
+    if levels is not None:
+        panel.fill_between(x, levels[0], levels[3], color=look.color, alpha=0.12, linewidth=0)
+        panel.fill_between(x, levels[1], levels[2], color=look.color, alpha=0.25, linewidth=0)
+
+
+def _draw_marks(
+    panel: Axes, x: np.ndarray, means: np.ndarray, levels: np.ndarray | None, look: SeriesStyle, label: str | None
+) -> None:
+    panel.plot(x, means, linestyle="none", **look.mark, label=label)
+    if levels is not None:
+        panel.vlines(x, levels[0], levels[3], color=look.color, alpha=0.4, linewidth=1.0)
+        panel.vlines(x, levels[1], levels[2], color=look.color, alpha=0.4, linewidth=4.0)
+
+
+def _draw_map(figure: Figure, panel: Axes, data: xr.Dataset, key: str, first: str, second: str) -> None:
     """Means as colours over two axes."""
     panel.grid(False)
-    x, y = _numbers(values[first]), _numbers(values[second])
-    picture = panel.pcolormesh(x, y, values.transpose(second, first).values, cmap=_MAP, shading="nearest")
-    figure.colorbar(picture, ax=panel, pad=0.02).set_label(_label(values, str(values.name)))
-    panel.set_ylabel(_label(values, second))
-    if _is_log(values[second]):
+    values = data[key].mean([dim for dim in data[key].dims if dim not in (first, second)])
+    x, y = _edges(data, first), _edges(data, second)
+    picture = panel.pcolormesh(x, y, values.transpose(second, first).values, cmap=_MAP)
+    figure.colorbar(picture, ax=panel, pad=0.02).set_label(_label(data, key))
+    panel.set_ylabel(_label(data, second))
+    if _is_log(data, second):
         panel.set_yscale("log")
+        _plain_ticks(panel.yaxis)
+
+
+def _edges(data: xr.Dataset, key: str) -> np.ndarray:
+    """Ends of the cells around rising numbers, which meet in the middle as the axis shows it."""
+    log, numbers = _is_log(data, key), data[key].values.astype(float)
+    numbers = np.log(numbers) if log else numbers
+    steps = np.diff(numbers) if len(numbers) > 1 else np.ones(1)
+    middles = (numbers[1:] + numbers[:-1]) / 2
+    edges = np.concatenate([numbers[:1] - steps[0] / 2, middles, numbers[-1:] + steps[-1] / 2])
+    return np.exp(edges) if log else edges
 
 
 def _clouds(data: xr.Dataset, name: str, shown: Sequence[str]) -> Figure:
@@ -132,7 +172,7 @@ def _clouds(data: xr.Dataset, name: str, shown: Sequence[str]) -> Figure:
         for panel, place in zip(row, keys, strict=True):
             x = np.repeat(_numbers(data[place]), values.shape[1])
             panel.plot(x, values.ravel(), linestyle="none", **look.mark, alpha=0.7, markersize=3.5)
-            _axis(panel, data[place])
+            _axis(panel, data, place)
         row[0].set_ylabel(_label(data, key))
     for panel, place in zip(panels[-1], keys, strict=True):
         panel.set_xlabel(_label(data, place))
@@ -140,46 +180,66 @@ def _clouds(data: xr.Dataset, name: str, shown: Sequence[str]) -> Figure:
     return figure
 
 
-def _axis(panel: Axes, values: xr.DataArray) -> None:
+def _axis(panel: Axes, data: xr.Dataset, key: str) -> None:
     """The x axis of a coordinate: words, even steps or even factors."""
-    if not _is_number(values):
-        panel.set_xticks(range(values.size), [_value(value) for value in values.values])
-    elif _is_log(values):
+    if not _is_number(data[key]):
+        words = [_value(word) for word in _words(data[key])]
+        panel.set_xticks(range(len(words)), words)
+        if len(words) * max(map(len, words)) * _LETTER > panel.bbox.width:
+            panel.tick_params("x", rotation=25)
+            for label in panel.get_xticklabels():
+                label.set_horizontalalignment("right")
+        panel.set_xlim(-0.5, len(words) - 0.5)
+        panel.grid(False, axis="x")
+    elif _is_log(data, key):
         panel.set_xscale("log")
+        _plain_ticks(panel.xaxis)
     panel.tick_params(colors=SHADE, labelcolor="black")
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Round numbers, written as such, on a logarithmic axis that spans few powers of ten."""
+    low, high = axis.get_view_interval()
+    if high / low < 1e4:
+        axis.set_major_locator(FixedLocator(log_ticks(low, max(high, 2 * low))))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def _is_number(values: xr.DataArray) -> bool:
     return values.dtype.kind in "iuf"
 
 
+def _words(values: xr.DataArray) -> list[object]:
+    """Different values in the order in which they come."""
+    return list(dict.fromkeys(values.values.tolist()))
+
+
 def _numbers(values: xr.DataArray) -> np.ndarray:
-    return values.values if _is_number(values) else np.arange(values.size)
+    """Where the values lie on an axis; words lie side by side."""
+    words = _words(values)
+    return values.values if _is_number(values) else np.array([words.index(value) for value in values.values.tolist()])
 
 
-def _is_log(values: xr.DataArray) -> bool:
-    """Whether numbers lie rather by even factors than by even steps."""
-    numbers = np.sort(np.unique(_numbers(values))).astype(float)
+def _is_log(data: xr.Dataset, key: str) -> bool:
+    """Whether numbers lie by even factors: because they were declared so, or rather so than by even steps."""
+    if key in str(data.attrs.get("log", "")).split():
+        return True
+    numbers = np.unique(data[key].values).astype(float)
     if len(numbers) < 3 or numbers[0] <= 0 or numbers[-1] < 20 * numbers[0]:
         return False
     steps, factors = np.diff(numbers), np.diff(np.log(numbers))
     return bool(factors.std() / factors.mean() < steps.std() / steps.mean())
 
 
-def _word(data: xr.Dataset | xr.DataArray, key: str) -> str:
-    return str(data[key].attrs.get("long_name", key.replace("_", " "))) if isinstance(data, xr.Dataset) else key
+def _word(data: xr.Dataset, key: str) -> str:
+    return str(data[key].attrs.get("long_name", key.replace("_", " ")))
 
 
-def _label(data: xr.Dataset | xr.DataArray, key: str) -> str:
-    told = data.attrs if isinstance(data, xr.DataArray) and key == data.name else data[key].attrs
-    units = told.get("units", "1")
-    word = str(told.get("long_name", key.replace("_", " ")))
-    return word if units in ("1", "") else f"{word} ({units})"
+def _label(data: xr.Dataset, key: str) -> str:
+    units = data[key].attrs.get("units", "1")
+    return _word(data, key) if units in ("1", "") else f"{_word(data, key)} ({units})"
 
 
 def _value(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
-
-
-def _plural(data: xr.Dataset, dim: str) -> str:
-    return f"{data.sizes[dim]} {dim}s" if dim in _REPEATS else f"{data.sizes[dim]} values of {_word(data, dim)}"

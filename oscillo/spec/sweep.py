@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from itertools import product
-from math import exp, log, prod
+from math import exp, inf, log, prod
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, FiniteFloat, StrictBool, StrictInt, StrictStr, model_validator
@@ -22,6 +23,9 @@ SeveralScalars = Annotated[list[Scalar], Field(min_length=1)]
 
 POINT = "point"
 """The axis of places that are swept together."""
+
+_NOT_RUN = ("sweep", "version", "name", "plugins")
+"""Keys of a spec that say nothing about what is run."""
 
 
 class Interval(Spec):
@@ -44,6 +48,11 @@ class Interval(Spec):
             raise ValueError("whole numbers lie between whole numbers; leave out `whole`, or give such ends")
         return self
 
+    @property
+    def count(self) -> float:
+        """How many numbers may be drawn."""
+        return self.last - self.first + 1 if self.whole else inf
+
     def draw(self, source: random.Random) -> float:
         """A number, to twelve digits."""
         u, low, high = source.random(), self.first, self.last
@@ -64,15 +73,26 @@ class RandomPointsSpec(Spec):
         "list, of which one is chosen.",
     )
 
+    @model_validator(mode="after")
+    def _points_need_not_repeat(self) -> RandomPointsSpec:
+        there = prod(len(set(among)) if isinstance(among, list) else among.count for among in self.ranges.values())
+        if self.points > there:
+            words = f"there are {there:,.0f} different points to draw, and not {self.points:,}"
+            raise LocatedError(f"{words}; draw fewer, or sweep over a grid, which has each of them", "points")
+        return self
+
     @property
     def rows(self) -> list[tuple[Any, ...]]:
-        """Values of all places, point after point; the first so many are the same however many there are."""
+        """Values of all places, each point once; the first so many are the same however many there are."""
         source = random.Random(self.seed)
-        return [
-            tuple(source.choice(among) if isinstance(among, list) else among.draw(source)
-                  for among in self.ranges.values())
-            for _ in range(self.points)
-        ]  # fmt: skip
+        drawn: dict[tuple[Any, ...], None] = {}
+        while len(drawn) < self.points:  # a point that is drawn again keeps its place
+            point = (
+                source.choice(among) if isinstance(among, list) else among.draw(source)
+                for among in self.ranges.values()
+            )  # fmt: skip
+            drawn[tuple(point)] = None
+        return list(drawn)
 
 
 class Axis(NamedTuple):
@@ -126,7 +146,7 @@ class SweepSpec(Spec):
         return self
 
     @property
-    def _drawn(self) -> Mapping[str, Any]:
+    def _drawn(self) -> Mapping[str, Interval | list[Scalar]]:
         return {} if self.random is None else self.random.ranges
 
     @property
@@ -139,6 +159,11 @@ class SweepSpec(Spec):
         if key in self.grid:
             return "grid", key
         return ("zip", key) if key in self.zip else ("random", "ranges", key)
+
+    def spacing_of(self, key: str) -> str | None:
+        """Whether the values of a place lie by even steps or by even factors; None where they are listed."""
+        values = (self.grid | self.zip | dict(self._drawn))[key]
+        return None if isinstance(values, list) else values.spacing
 
     @property
     def size(self) -> int:
@@ -184,21 +209,46 @@ def _values(values: Range | Sequence[Any]) -> list[Any]:
 def _objection(key: str, content: Mapping[str, Any]) -> tuple[str, str | None] | None:
     """Why a place cannot be swept over, and what would help; None when it can."""
     head = key.partition(".")[0]
-    if head in ("sweep", "version", "name", "plugins"):
+    if head in _NOT_RUN:
         return f"`{head}` is no part of what is run, and cannot be swept over", None
-    here: Any = content
+    here: Any = {name: value for name, value in content.items() if name not in _NOT_RUN}
     for depth, part in enumerate(parts := key.split(".")):
-        above = ".".join(parts[:depth]) or "the spec"
+        above = f"`{'.'.join(parts[:depth])}`" if depth else "the spec"
         inside = list(_inside(here))
+        if not inside:
+            return f"{above} has nothing inside", None
         if part not in inside:
-            meant = messages.nearest(part, inside) or (f"it has {', '.join(inside)}" if inside else None)
-            return f"`{above}` has no `{part}`" if inside else f"`{above}` has nothing inside", meant
+            return f"{above} has no `{part}`", _meant(here, parts, depth) or f"it has {', '.join(inside)}"
         here = here[int(part)] if isinstance(here, list) else here[part]
     if isinstance(here, dict | list):
         inside = [f"{key}.{name}" for name in _inside(here)]
         remedy = f"sweep over something inside, such as `{inside[0]}`" if inside else None
         return f"`{key}` is {messages.show(here)}, and only single values can be swept over", remedy
     return None
+
+
+def _meant(here: Any, parts: Sequence[str], depth: int) -> str | None:
+    """The question whether places were meant that end in nearly the same; None where none does.
+
+    Args:
+        here: the value that the parts before `depth` lead to.
+        parts: of what was written, of which the others lead nowhere.
+        depth: how many there are before.
+    """
+    ends: dict[str, list[str]] = {}
+    for place in _single_values(here):
+        ends.setdefault(".".join(place[depth - len(parts) :]), []).append(".".join([*parts[:depth], *place]))
+    close = get_close_matches(".".join(parts[depth:]), ends, n=1)
+    return f"did you mean {' or '.join(f'`{place}`' for place in ends[close[0]][:3])}?" if close else None
+
+
+def _single_values(value: Any) -> Iterator[tuple[str, ...]]:
+    """Parts of the places of all single values within a value."""
+    if not isinstance(value, Mapping | list):
+        yield ()
+    for part in _inside(value):
+        for place in _single_values(value[int(part)] if isinstance(value, list) else value[part]):
+            yield part, *place
 
 
 def _inside(value: Any) -> Iterator[str]:

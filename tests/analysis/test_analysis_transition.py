@@ -78,9 +78,29 @@ def test_other_parameters_are_carried_through() -> None:
     np.testing.assert_allclose(found["critical_coupling"], [2.0, 2.5], atol=0.05)
     samples = both.stack(sample=("width", "strength", "seed")).reset_index("sample")
     xr.testing.assert_allclose(critical_coupling(samples), found)
-    both[1] = 0.02
+
+
+def test_where_one_entry_has_no_transition_the_others_have_theirs() -> None:
+    both = xr.concat([sweep(2.0), 0 * sweep(2.0) + 0.02], dim="width").assign_coords(width=[1.0, 1.25])
+    with pytest.warns(UserWarning, match=r"1 of 2 have no critical coupling.*stronger couplings \(at width = 1.25\)"):
+        found = critical_coupling(both)
+    alone = critical_coupling(both.sel(width=1.0))
+    xr.testing.assert_allclose(found.sel(width=1.0).drop_vars("width"), alone)
+    nothing = found.sel(width=1.25)
+    assert np.isnan(nothing["critical_coupling"]) and np.isnan(nothing["interval"]).all() and nothing["couplings"] == 0
+    assert found["reason"][0] == "" and "sweep to stronger couplings" in str(nothing["reason"].values)
     with pytest.raises(ValueError, match=r"sweep to stronger couplings \(at width = 1.25\)"):
-        critical_coupling(both)
+        critical_coupling(both.sel(width=[1.25]))  # there is nothing else to tell
+
+
+def test_couplings_that_go_together_with_something_else_are_refused_with_a_remedy() -> None:
+    table = sweep(2.0, seeds=1).isel(seed=0, drop=True)
+    points = table.rename(strength="point").drop_vars("point").assign_coords(strength=("point", table["strength"].data))
+    together = points.assign_coords(width=("point", np.linspace(0, 1, 25)), depth=("point", np.linspace(1, 2, 25)))
+    with pytest.raises(ValueError, match=r"no two couplings have the same `width`, `depth`.*grid.*drop_vars"):
+        critical_coupling(together)
+    found = critical_coupling(together.drop_vars(["width", "depth"]))
+    xr.testing.assert_allclose(found, critical_coupling(table))
 
 
 def test_a_diverged_member_is_left_out() -> None:

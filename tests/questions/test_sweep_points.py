@@ -45,6 +45,12 @@ def test_drawn_points_lie_in_their_ranges_and_more_of_them_begin_the_same(seed: 
         assert point["c"] in (1, 2, 3, 4) and point["d"] in ("x", "y")
 
 
+def test_points_of_lists_are_drawn_once_each() -> None:
+    ranges = {"a": ["x", "y", "x"], "b": {"first": 1, "last": 3, "whole": True}}
+    points = SweepSpec.model_validate({"random": {"points": 6, "ranges": ranges}}).points
+    assert {(point["a"], point["b"]) for point in points} == set(product("xy", (1, 2, 3)))
+
+
 def test_drawn_factors_are_as_likely_on_every_scale() -> None:
     spec = {"random": {"points": 4000, "ranges": {"a": {"first": 1e-4, "last": 1.0, "spacing": "log"}}}}
     logs = np.log10([point["a"] for point in SweepSpec.model_validate(spec).points])
@@ -61,8 +67,20 @@ def test_drawn_factors_are_as_likely_on_every_scale() -> None:
         ({"zip": {"seed": [1, 2], STRENGTH: [1.0]}}, "equally many"),
         ({"zip": {"seed": [1]}, "random": {"points": 1, "ranges": {STRENGTH: [1.0]}}}, "`zip` or `random`"),
         ({"random": {"points": 2, "ranges": {STRENGTH: {"first": 2, "last": 1}}}}, "nothing between 2 and 1"),
-        ({"grid": {"network.layers.0.coupling.strengt": [1]}}, "did you mean `strength`"),
-        ({"grid": {"network.layers.1.oscillators": [1]}}, "`network.layers` has no `1`"),
+        ({"grid": {"network.layers.0.coupling.strengt": [1]}}, f"did you mean `{STRENGTH}`"),
+        ({"grid": {"network.layers.1.oscillators": [1]}}, f"`network.layers` has no `1`; did you mean `{OSCILLATORS}`"),
+        ({"zip": {"network.coupling.strength": [1]}}, f"`network` has no `coupling`; did you mean `{STRENGTH}`"),
+        ({"grid": {"task.stebs": [1]}}, r"did you mean `task\.steps`"),
+        (
+            {"random": {"points": 1, "ranges": {"strenght": [1]}}},
+            f"the spec has no `strenght`; did you mean `{STRENGTH}`",
+        ),
+        ({"grid": {"steps": [1]}}, r"did you mean `network\.layers\.0\.integrator\.steps` or `task\.steps`"),
+        ({"grid": {"network.layers.0.coupling.k": [1]}}, "has no `k`; it has strength, "),
+        (
+            {"random": {"points": 5, "ranges": {STRENGTH: [1, 2], "seed": [3, 4]}}},
+            "there are 4 different points to draw",
+        ),
         ({"grid": {"network.layers.0.coupling": [1]}}, "only single values can be swept over"),
         ({"grid": {"network.sites": [1]}}, "only single values can be swept over"),
         ({"grid": {"name": ["a", "b"]}}, "cannot be swept over"),
@@ -113,6 +131,29 @@ def test_an_integrator_that_mixes_members_gets_runs_of_one() -> None:
     integrator = {"kind": "torchdiffeq", "method": "dopri5", "step_size": 0.1}
     division = shared_out({"grid": {STRENGTH: [1.0, 2.0]}}, network__layers__0__integrator=integrator)
     assert len(division.units) == 2 and "over all members together" in division.apart[STRENGTH]
+
+
+def test_why_points_run_on_their_own_is_told() -> None:
+    grid = {OSCILLATORS: [5, 6], "task.steps": [10, 20], "precision": ["float32", "float64"], "seed": [1, 2]}
+    told = division_text(shared_out({"grid": grid | {STEP_SIZE: [0.1, 0.2], STRENGTH: [1.0]}})).split("; ")
+    assert told == [
+        "32 points in 16 runs",
+        f"points that differ in `{OSCILLATORS}` run on their own, as they differ in the shape of the state",
+        "points that differ in `task.steps` or `precision` run on their own, as within a batch only the seed and "
+        "numbers of the network can differ",
+        f"points that differ in `{STEP_SIZE}` run on their own, as they differ in `integrator.step_size`, which all "
+        "points of a batch share",
+    ]
+
+
+def test_a_problem_of_some_points_is_blamed_on_the_values_that_they_share() -> None:
+    overrides, swept = split([f"{OSCILLATORS}=5,6", f"{STEP_SIZE}=0.1,0.3,0.5", f"{STRENGTH}=1,2"])
+    spec = small(task={"kind": "simulate", "duration": 1, "observables": [{"kind": "order_parameter"}]})
+    with pytest.raises(SpecError) as refusal:
+        divided(checked(with_axes(read_source(spec, overrides), swept)))
+    (problem,) = refusal.value.problems
+    assert problem.message.startswith(f"with {STEP_SIZE} = 0.3: task.duration: 1 is no whole number of steps of 0.3")
+    assert problem.source is not None and problem.source.text == f"{STEP_SIZE}=0.1,0.3,0.5"
 
 
 def test_axes_are_written_as_ranges_and_lists() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import xarray as xr
 from small_sweeps import LEARNING, OSCILLATORS, STEP_SIZE, STRENGTH, small
 
 import oscillo
+from oscillo.questions.sweep.workers import cluster
 from oscillo.recording import Run, RunDirectory, RunDirectoryError, open_run
 from oscillo.running import RunFailed, RunInterrupted
 
@@ -121,9 +123,17 @@ def test_the_sweep_of_another_spec_is_not_gone_on_with(together: Run) -> None:
 
 
 def test_a_scheduler_that_is_not_there_is_told_before_anything_is_made(tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match="there is no scheduler at tcp://127"):
-        oscillo.sweep(small(), {"seed": [1, 2]}, scheduler="tcp://127.0.0.1:9", runs=tmp_path)
+    for address in ("tcp://127.0.0.1:9", "tcp://127.0.0.1"):
+        with pytest.raises(RunFailed, match=f"there is no scheduler at '{address}'.*`dask scheduler` starts one"):
+            oscillo.sweep(small(), {"seed": [1, 2]}, scheduler=address, runs=tmp_path)
     assert not list(tmp_path.glob("*/*/run.json"))
+
+
+@pytest.mark.parametrize("scheduler", ["local", "tcp://127.0.0.1:9"])
+def test_a_scheduler_without_dask_is_refused_with_a_remedy(scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ValueError, match=r"Dask, which is not installed: pip install 'oscillo\[scale\]'"):
+        cluster(scheduler, 1).__enter__()
 
 
 def test_a_sweep_of_networks_that_learn_has_their_metrics(tmp_path: Path) -> None:
@@ -190,9 +200,12 @@ def test_an_interrupted_sweep_goes_on(workers: int, tmp_path: Path, uninterrupte
     xr.testing.assert_equal(swept(run).drop_attrs(), uninterrupted.drop_attrs())
 
 
-def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, uninterrupted: xr.Dataset) -> None:
+def test_a_worker_that_is_killed_loses_nothing(
+    tmp_path: Path, uninterrupted: xr.Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
     with once(lambda: bool(begun(tmp_path)), lambda: kill_a_worker(tmp_path)):
         run = oscillo.sweep(small(**LONG), SIZES, runs=tmp_path, workers=2)
+    assert "starting 2 processes" in capsys.readouterr().out
     xr.testing.assert_equal(swept(run).drop_attrs(), uninterrupted.drop_attrs())
     gone_on = [log for log in run.path.glob("points/*.log") if "going on after" in log.read_text()]
     assert gone_on  # from where it stood, and not from the beginning

@@ -58,8 +58,9 @@ def _range(first: str, last: str, count: str | None, spacing: str | None, *, ori
             raise SpecError([Problem(words, (), origin.source, 1, origin.column, "write the larger end last")])
         return whole
     if count is None:
+        words = "a range of numbers has a count, and only of seeds there is none"
         remedy = f"write how many values: `{first}:{last}:11`, or `{first}:{last}:11:log` for even factors"
-        raise SpecError([Problem("a range of numbers has a count", (), origin.source, 1, origin.column, remedy)])
+        raise SpecError([Problem(words, (), origin.source, 1, origin.column, remedy)])
     if int(count) == 1 and first == last:
         return [float(first)]
     return {"first": float(first), "last": float(last), "count": int(count), "spacing": spacing or "linear"}

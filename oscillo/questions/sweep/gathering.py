@@ -92,7 +92,8 @@ def gathered(sweep: SweepSpec, division: Division, found: Mapping[int, Found | s
     variables["error"] = (tuple(sizes), errors.reshape(tuple(sizes.values())), told)
     told = {"long_name": "done", "description": "whether there are results; without an error it was not run yet"}
     variables["done"] = (tuple(sizes), done.reshape(tuple(sizes.values())), told)
-    attributes = {"left_out": ", ".join(lacking), "axes": " ".join(sizes)}
+    log = [name for axis in axes for place, name in axis.names.items() if sweep.spacing_of(place) == "log"]
+    attributes = {"left_out": ", ".join(lacking), "axes": " ".join(sizes), "log": " ".join(log)}
     return xr.Dataset(variables, _coordinates(sweep, division, good), attributes)
 
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from oscillo.runspec import LoadedSpec, RunSpec, checked
 from oscillo.simulation import EnsembleSpec, SimulationTaskSpec
 from oscillo.simulation.ensemble import RUN_SEED
-from oscillo.spec import Document, SpecError, SpecProblem, SweepSpec, messages
-from oscillo.spec.source import Origin, SpecPath
+from oscillo.spec import Document, Problem, SpecError, SpecProblem, SweepSpec, messages
+from oscillo.spec.source import Origin, SpecPath, dotted
 from oscillo.stacking import NotStackable
 
 _ENSEMBLE: SpecPath = ("task", "ensemble")
@@ -35,7 +35,7 @@ class Division:
     together: Sequence[str]
     """Places whose values are members of one batch."""
     apart: Mapping[str, str]
-    """Places whose values take runs of their own, and why."""
+    """Places whose values take runs of their own, and why; a place with one value needs no reason."""
     members: int
     """Members of each point: those of the spec's own ensemble."""
     taken_over: Sequence[str] = ()
@@ -54,16 +54,18 @@ def divided(loaded: LoadedSpec) -> Division:
     assert spec.sweep is not None
     points, apart = spec.sweep.points, _reasons(loaded, spec.sweep)
     together = [key for key in spec.sweep.places if key not in apart]
-    if together and (reason := _refusal(loaded, base, points[:1], together)):
-        apart, together = dict.fromkeys(spec.sweep.places, reason), []
-    units, problems = [], []
+    if together and (reason := _refusal(loaded, base, together)):
+        apart, together = {key: apart.get(key, reason) for key in spec.sweep.places}, []
+    units: list[Unit] = []
+    problems: dict[Problem, list[Mapping[str, Any]]] = {}
     for numbers in _groups(points, list(apart), spec.sweep.points_per_run):
         try:
             units.append(Unit(_spec_of(loaded, base, [points[n] for n in numbers], together), numbers))
         except SpecError as error:
-            problems += error.problems
+            for problem in error.problems:
+                problems.setdefault(problem, []).append({key: points[numbers[0]][key] for key in apart})
     if problems:
-        raise SpecError(dict.fromkeys(problems))
+        raise SpecError(dict.fromkeys(_blaming_values(loaded, problem, having) for problem, having in problems.items()))
     members = spec.task.ensemble.size if isinstance(spec.task, SimulationTaskSpec) else 1
     return Division(units, together, apart, members, taken_over)
 
@@ -71,11 +73,31 @@ def divided(loaded: LoadedSpec) -> Division:
 def division_text(division: Division) -> str:
     """How the points are shared out, in words."""
     runs, points = len(division.units), sum(len(unit.points) for unit in division.units)
-    told = f"{points:,} point{'s' if points > 1 else ''} in {runs:,} run{'s' if runs > 1 else ''}"
-    apart = [f"{key}: {reason}" for key, reason in division.apart.items()]
-    told += f"; runs of their own because of {'; '.join(apart)}" if apart and runs > 1 else ""
-    taken = [f"{key}, which the ensemble of the spec varies, is swept over" for key in division.taken_over]
-    return "; ".join([told, *taken])
+    told = [f"{points:,} point{'s' if points > 1 else ''} in {runs:,} run{'s' if runs > 1 else ''}"]
+    for reason in dict.fromkeys(filter(None, division.apart.values())):
+        keys = " or ".join(f"`{key}`" for key, why in division.apart.items() if why == reason)
+        told.append(f"points that differ in {keys} run on their own, as {reason}")
+    told += [f"{key}, which the ensemble of the spec varies, is swept over" for key in division.taken_over]
+    return "; ".join(told)
+
+
+def _blaming_values(loaded: LoadedSpec, problem: Problem, having: Sequence[Mapping[str, Any]]) -> Problem:
+    """A problem of some points as one of the values that they have in common, which are to blame.
+
+    Args:
+        loaded: the spec, which has no problem of its own.
+        problem: anywhere in the spec; one at a swept place says by itself which value is wrong.
+        having: the values that keep points apart, of the points with this problem.
+    """
+    assert loaded.spec.sweep is not None
+    first, place = having[0], dotted(problem.path)
+    blamed = [key for key, value in first.items() if all(point[key] == value for point in having)]
+    if not blamed or place in first:
+        return problem
+    words = " and ".join(f"{key} = {messages.show(first[key])}" for key in blamed)
+    path = ("sweep", *loaded.spec.sweep.place_of(blamed[0]))
+    told = f"with {words}: {f'{place}: ' if place else ''}{problem.message}"
+    return Problem.on_value(loaded.document.origin(path), path, told, problem.suggestion)
 
 
 def _without(loaded: LoadedSpec, places: Sequence[str]) -> tuple[LoadedSpec, list[str]]:
@@ -110,16 +132,18 @@ def _reasons(loaded: LoadedSpec, sweep: SweepSpec) -> dict[str, str]:
     Raises:
         SpecError: when a place has no effect, or a value is not possible.
     """
-    task = loaded.spec.task
-    if not isinstance(task, SimulationTaskSpec):
-        return dict.fromkeys(sweep.places, "every network learns by itself")
+    task, points = loaded.spec.task, sweep.points
     found: dict[str, str] = {}
     for key in sweep.places:
-        values = list(dict.fromkeys(point[key] for point in sweep.points))
-        if key == RUN_SEED and len(task.ensemble.seed_list) > 1:
-            found[key] = "the spec's own ensemble has seeds"
+        values = list(dict.fromkeys(point[key] for point in points))
+        if len(values) == 1:
+            found[key] = ""
+        elif not isinstance(task, SimulationTaskSpec):
+            found[key] = "every network learns by itself"
+        elif key == RUN_SEED and len(task.ensemble.seed_list) > 1:
+            found[key] = "the ensemble of the spec has seeds of its own"
         elif not (key == RUN_SEED or key.startswith("network.")) or not all(map(_is_number, values)):
-            found[key] = "it is no number of the network"
+            found[key] = "within a batch only the seed and numbers of the network can differ"
         else:
             try:
                 reason = _cannot_vary(loaded.spec, task, key, values)
@@ -137,14 +161,14 @@ def _cannot_vary(spec: RunSpec, task: SimulationTaskSpec, key: str, values: Sequ
     Raises:
         ValueError: when one is not possible, or they have no effect.
     """
-    if len(values) == 1:
-        return "there is one value"
     layer = spec.network.layers[0]
     differ = task.initial_differs or getattr(layer, "noise", None) is not None
     try:
         EnsembleSpec(vary={key: list(values)}).check(spec.network, spec.sites, paths_differ=differ)
     except NotStackable as error:
-        return f"a batch has one `{error.what}`"
+        if error.what == "shape":
+            return "they differ in the shape of the state"
+        return f"they differ in `{error.what}`, which all points of a batch share"
     return None
 
 
@@ -152,17 +176,16 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _refusal(loaded: LoadedSpec, base: Document, points: Sequence[Mapping[str, Any]], together: Sequence[str]) -> str:
+def _refusal(loaded: LoadedSpec, base: Document, together: Sequence[str]) -> str:
     """Why points cannot be members of one batch although their numbers could; empty when they can."""
-    spec = loaded.spec
-    assert spec.sweep is not None
-    first = points[0]
-    others = [point for point in spec.sweep.points if all(point[key] == first[key] for key in set(first) - {*together})]
+    assert loaded.spec.sweep is not None
+    first, *others = loaded.spec.sweep.points
+    alike = [point for point in others if all(point[key] == first[key] for key in first if key not in together)]
     try:
-        _spec_of(loaded, base, [others[0], others[-1]], together)
+        _spec_of(loaded, base, [first, *alike[-1:]], together)
     except SpecError as error:
         try:
-            _spec_of(loaded, base, [others[0]], ())
+            _spec_of(loaded, base, [first], ())
         except SpecError:
             return ""  # it is wrong in any case, which is told when the runs are made
         return error.problems[0].message

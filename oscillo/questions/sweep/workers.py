@@ -21,6 +21,7 @@ from oscillo.experiment import run_in
 from oscillo.running import RunFailed, RunInterrupted
 from oscillo.spec import SpecError
 from oscillo.training import Interrupted
+from oscillo.training.progress import report
 
 LOCAL = "local"
 """The scheduler of a cluster on this machine that is made for the sweep."""
@@ -108,7 +109,7 @@ def in_processes(jobs: Sequence[Job], workers: int, check: Callable[[], None]) -
     rounds = 0
     while waiting:
         rounds += 1
-        with _pool(workers) as pool:
+        with _pool(min(workers, len(waiting))) as pool:
             futures = {pool.submit(do, job): job for job in waiting.values()}
             for future, job in _finished(futures, check):
                 try:
@@ -129,6 +130,8 @@ def in_processes(jobs: Sequence[Job], workers: int, check: Callable[[], None]) -
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    # They import everything anew, which takes seconds in which nothing else would be said.
+    report(f"starting {workers} process{'es' if workers > 1 else ''}")
     with _main_left_alone():
         pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_quiet)
         try:
@@ -175,13 +178,15 @@ def cluster(scheduler: str, workers: int) -> Iterator[Any]:
         workers: of a local one.
 
     Raises:
-        ValueError: when Dask is not installed, or there is no scheduler.
+        ValueError: when Dask is not installed, or there is no scheduler; it says what to do.
     """
     try:
         from distributed import Client, LocalCluster
     except ImportError:
-        raise ValueError("`--scheduler` takes Dask: pip install 'oscillo[scale]'") from None
+        remedy = "pip install 'oscillo[scale]', or leave the scheduler out: several processes need none"
+        raise ValueError(f"a scheduler takes Dask, which is not installed: {remedy}") from None
     if scheduler == LOCAL:
+        report("starting a Dask cluster on this machine")
         with _main_left_alone(), ExitStack() as stack:
             local = LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, silence_logs=50,
@@ -193,8 +198,12 @@ def cluster(scheduler: str, workers: int) -> Iterator[Any]:
     try:
         client = Client(scheduler, timeout=_PATIENCE)
     except (OSError, ValueError) as error:
-        raise ValueError(f"there is no scheduler at {scheduler}: {str(error).splitlines()[0]}") from None
+        words = f"there is no scheduler at {scheduler!r}: {str(error).splitlines()[0]}"
+        remedy = "`dask scheduler` starts one and says its address, such as `tcp://10.0.0.1:8786`"
+        raise ValueError(f"{words}; {remedy}, and `{LOCAL}` is a cluster on this machine") from None
     with client:
+        if not client.scheduler_info()["workers"]:
+            report(f"waiting for workers, of which the scheduler has none yet: `dask worker {scheduler}` starts one")
         yield client
 
 
