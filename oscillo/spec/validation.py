@@ -129,20 +129,19 @@ def _meant(fault: _Fault, document: Document) -> str | None:
 
 def _remedy(fault: _Fault, document: Document) -> str | None:
     """What to do about an unknown key: the nearest known one, what changed the kind, or all keys."""
-    meant = _meant(fault, document)
-    if meant:
-        return f"did you mean `{meant}`?"
     path, at = fault.path, fault.path[:-1]
     parent, chosen_by = _at(document.data, at), document.origin((*at, "kind"))
+    keys = _keys(fault, parent)
+    # Also one that is set already: it may be what an override was meant to change.
+    if near := messages.nearest(path[-1], keys):
+        return near
     is_component = any(held.choice for held in fault.parents)
     if is_component and _has(parent, "kind") and chosen_by.source != document.origin(path).source:
         return (
             f"the kind {parent['kind']!r} was chosen by {chosen_by.place}: "
             f"set `{dotted(at)}` as a whole there, or remove `~{dotted(path)}`"
         )
-    keys = _keys(fault, parent)
-    # A near key that is set already may be what an override was meant to change.
-    return messages.nearest(path[-1], keys) or (f"known: {', '.join(keys)}" if keys else None)
+    return f"known: {', '.join(keys)}" if keys else None
 
 
 def _keys(fault: _Fault, parent: Any) -> list[str]:

@@ -69,6 +69,12 @@ def test_a_plan_takes_what_would_be_swept_over_and_adds_up_its_runs(phases: Comm
     assert 6 * one < several < 9 * one
 
 
+def test_a_change_with_a_typing_error_is_told_the_nearest_key(phases: Command) -> None:
+    for change, key in {"task.step=3": "steps", "task.durration=3": "duration", f"{STRENGTH}s=1": "strength"}.items():
+        ended = phases("validate", "phases.yaml", change)
+        assert ended.code == 2 and f"unknown key; did you mean `{key}`?" in ended.output, ended.output
+
+
 def test_who_would_sweep_with_run_is_told_of_sweep(phases: Command) -> None:
     for values in ("0:4:41", "1,2"):
         ended = phases("run", "phases.yaml", f"{STRENGTH}={values}")
