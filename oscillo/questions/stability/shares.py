@@ -13,6 +13,7 @@ import xarray as xr
 from pydantic import Field
 from rich.table import Table
 
+from oscillo.quantities import number_text
 from oscillo.questions.question import Advance, Part, Question, Study
 from oscillo.questions.source import Source
 from oscillo.questions.stability.asked import asked_of, chunks, followed, rows_of
@@ -157,7 +158,7 @@ class BasinsStudy(Study):
             }
             table.add_row(
                 f"{number['fraction']:.4g}", f"{number['low']:.3g} to {number['high']:.3g}", str(one["what"].values),
-                *(f"{number[name]:.4g}" for name in ("frequency", "order_parameter", "winding")),
+                *(number_text(number[name]) for name in ("frequency", "order_parameter", "winding")),
             )  # fmt: skip
         return [table]
 
