@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import product
-from math import exp, inf, log, prod
+from math import exp, floor, log, log10, prod
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, FiniteFloat, StrictBool, StrictInt, StrictStr, model_validator
@@ -26,6 +26,10 @@ POINT = "point"
 
 _NOT_RUN = ("sweep", "version", "name", "plugins")
 """Keys of a spec that say nothing about what is run."""
+
+
+_DIGITS = 12
+"""Of numbers that are drawn."""
 
 
 class Interval(Spec):
@@ -50,16 +54,19 @@ class Interval(Spec):
 
     @property
     def count(self) -> float:
-        """How many numbers may be drawn."""
-        return self.last - self.first + 1 if self.whole else inf
+        """How many numbers may be drawn, at least."""
+        if self.whole:
+            return self.last - self.first + 1
+        largest = max(abs(self.first), abs(self.last))
+        return max(1.0, floor((self.last - self.first) / 10 ** (floor(log10(largest)) - _DIGITS + 1)))
 
     def draw(self, source: random.Random) -> float:
-        """A number, to twelve digits."""
+        """A number, rounded."""
         u, low, high = source.random(), self.first, self.last
         if self.whole:
             high += 1
         value = low * exp(u * log(high / low)) if self.spacing == "log" else low + u * (high - low)
-        return float(int(value)) if self.whole else float(f"{value:.12g}")
+        return float(int(value)) if self.whole else float(f"{value:.{_DIGITS}g}")
 
 
 class RandomPointsSpec(Spec):

@@ -78,6 +78,10 @@ def test_drawn_factors_are_as_likely_on_every_scale() -> None:
         ({"grid": {"steps": [1]}}, r"did you mean `network\.layers\.0\.integrator\.steps` or `task\.steps`"),
         ({"grid": {"network.layers.0.coupling.k": [1]}}, "has no `k`; it has strength, "),
         (
+            {"random": {"points": 5, "ranges": {STRENGTH: {"first": 1.0, "last": 1.00000000003}}}},
+            "there are 3 different points to draw",
+        ),
+        (
             {"random": {"points": 5, "ranges": {STRENGTH: [1, 2], "seed": [3, 4]}}},
             "there are 4 different points to draw",
         ),
