@@ -125,7 +125,11 @@ class FixedPointsStudy(Study):
         led = np.concatenate([answer["led"] for answer in good])
         lost = int(sum(answer["lost"] for answer in good))
         if not len(led):
-            raise ValueError(f"none of the {lost} starts led to a fixed point; take `lead_in`, or more starts")
+            raise ValueError(
+                f"none of the {lost} starts led to a fixed point. There may be none: where some oscillators drift, the "
+                "network never rests, and `oscillo stability lyapunov` says how it moves. Else take `lead_in`, or more "
+                "starts"
+            )
         some = [answer for answer in good if len(answer["led"])]
         state = {
             name: torch.cat([torch.from_numpy(answer[f"{_STATE}{name}"]) for answer in some])
