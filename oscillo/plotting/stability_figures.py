@@ -12,7 +12,6 @@ from oscillo.plotting.style import (
     INK,
     SECOND_GROUP,
     SHADE,
-    SeriesStyle,
     headline,
     new_figure,
     percent_axis,
@@ -23,6 +22,9 @@ from oscillo.plotting.style import (
 _MOST_BARS = 20
 
 _MOST_CURVES = 8
+
+_MOST_GROUPS = 6
+"""Groups of samples up to which each is shown by itself."""
 
 
 @style()
@@ -35,14 +37,12 @@ def lyapunov_figure(found: xr.Dataset, name: str) -> Figure:
     """
     figure = new_figure(9.0, 3.6)
     left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.2))
-    groups = _answers(found)
-    for shift, (label, some, look) in enumerate(groups):
-        values = some["exponents"].values
-        place = some["exponent"].values + (shift - (len(groups) - 1) / 2) * 0.22
-        low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)
-        left.errorbar(
-            place, middle, (middle - low, high - middle), linestyle="none", capsize=2, label=label, **look.mark
-        )
+    groups = samples_by_what_differs(found)
+    looks = (FIRST_GROUP, SECOND_GROUP) if len(groups) < 3 else [series_style(number) for number in range(len(groups))]
+    for shift, ((label, some), look) in enumerate(zip(groups, looks, strict=False)):
+        place = some["exponent"].values + (shift - (len(groups) - 1) / 2) * 0.44 / len(groups)
+        middle, below, above = _spread(some)
+        left.errorbar(place, middle, (below, above), linestyle="none", capsize=2, label=label, **look.mark)
         times = some["time"].values
         course = some["course"].isel(exponent=0).values
         for curve in course[:_MOST_CURVES]:
@@ -59,35 +59,54 @@ def lyapunov_figure(found: xr.Dataset, name: str) -> Figure:
     _limit(right, found["course"].isel(exponent=0).values, 1.5 * resolution)
     if len(groups) > 1:
         left.legend()
-    samples = found.sizes["sample"]
-    spread = f"Marks: medians over samples, bars from 10 to 90 % of {samples}. " if samples > 1 else ""
-    caption = f"{spread}Grey: what {found.attrs['steps']:,} steps cannot tell from zero."
+    several = any(some.sizes["sample"] > 1 for _, some in groups)
+    bars = "medians over samples, bars from 10 to 90 % of them" if several else "bars of two standard errors"
+    caption = f"Marks: {bars}. Grey: what {found.attrs['steps']:,} steps cannot tell from zero."
     headline(figure, f"{name}: {_finding(groups, resolution)}", caption)
     return figure
 
 
-def _answers(found: xr.Dataset) -> list[tuple[str, xr.Dataset, SeriesStyle]]:
-    """All samples, or those with right and those with wrong answers."""
-    if "correct" in found.coords and len(np.unique(found["correct"])) > 1:
-        right = found["correct"].values.astype(bool)
-        return [
-            (f"right answers ({int(right.sum())})", found.isel(sample=right), FIRST_GROUP),
-            (f"wrong answers ({int((~right).sum())})", found.isel(sample=~right), SECOND_GROUP),
-        ]
-    return [("", found, FIRST_GROUP)]
+def samples_by_what_differs(found: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
+    """Samples with right and with wrong answers, or with other parameters; all as one where these are too many.
+
+    Args:
+        found: group `lyapunov` of an answer.
+
+    Returns:
+        What a group has in common, empty where there is one alone, and its samples.
+    """
+    names = ["correct"] if "correct" in found.coords else str(found.attrs.get("parameters", "")).split()
+    names = [name for name in names if len(np.unique(found[name])) > 1]
+    rows = list(zip(*(found[name].values.tolist() for name in names), strict=True))
+    groups: list[tuple[str, xr.Dataset]] = []
+    for kind in sorted(set(rows), reverse="correct" in names):
+        chosen = found.isel(sample=[number for number, row in enumerate(rows) if row == kind])
+        told = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in zip(names, kind, strict=True))
+        told = ("right answers" if kind[0] else "wrong answers") if "correct" in names else told
+        groups.append((f"{told} ({chosen.sizes['sample']})", chosen))
+    return groups if 1 < len(groups) <= _MOST_GROUPS else [("", found)]
 
 
-def _finding(groups: list[tuple[str, xr.Dataset, SeriesStyle]], resolution: float) -> str:
+def _spread(some: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Exponents, and how far their bars reach to either side: over samples, or two errors of a single one."""
+    values = some["exponents"].values
+    if len(values) == 1:
+        error = 2 * np.nan_to_num(some["standard_error"].values[0])
+        return values[0], error, error
+    low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)
+    return middle, middle - low, high - middle
+
+
+def _finding(groups: list[tuple[str, xr.Dataset]], resolution: float) -> str:
     """What the largest exponents say."""
-    largest = [float(np.median(some["exponents"].isel(exponent=0))) for _, some, _ in groups]
+    largest = [float(np.median(some["exponents"].isel(exponent=0))) for _, some in groups]
     if len(groups) > 1:
-        told = [
-            f"{value:+.2g} with {label.split(' (')[0]}" for value, (label, _, _) in zip(largest, groups, strict=True)
-        ]
-        return f"the largest exponent is {' and '.join(told)}"
-    (value,) = largest
-    if abs(value) <= resolution:
-        return f"the largest exponent cannot be told from zero ({value:+.2g})"
+        told = [f"{value:+.2g} with {label.split(' (')[0]}" for value, (label, _) in zip(largest, groups, strict=True)]
+        return f"the largest exponent is {', '.join(told[:-1])} and {told[-1]}"
+    (value,), ((_, some),) = largest, groups
+    error = float(np.nan_to_num(np.median(some["standard_error"].isel(exponent=0))))
+    if abs(value) <= max(resolution, 2 * error):
+        return f"the largest exponent cannot be told from zero ({value:+.2g} ± {max(resolution, error):.1g})"
     return f"the largest exponent is {value:+.2g}: {'chaos' if value > 0 else 'all that is near comes together'}"
 
 

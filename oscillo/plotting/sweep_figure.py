@@ -50,7 +50,9 @@ def sweep_figure(
     with warnings.catch_warnings():  # where all repetitions failed there is nothing to take a mean of
         warnings.simplefilter("ignore", RuntimeWarning)
         if "point" in axes:
-            return _clouds(data, name, shown)
+            if len(axes) == 1 or data.sizes["point"] > _MOST_LINES:
+                return _clouds(data, name, shown)
+            data = _with_words(data)
         figure = _lines_or_maps(data, name, shown, axes, repeats)
         if onset is not None:
             _mark_onset(figure, f"{name}: order sets in at {_word(data, axes[0])}", onset)
@@ -160,6 +162,16 @@ def _edges(data: xr.Dataset, key: str) -> np.ndarray:
     return np.exp(edges) if log else edges
 
 
+def _with_words(data: xr.Dataset) -> xr.Dataset:
+    """The dataset with points that are told by all of their values."""
+    keys = [str(key) for key, value in data.coords.items() if value.dims == ("point",) and key != "point"]
+    rows = zip(*(data[key].values.tolist() for key in keys), strict=True)
+    words = [
+        ", ".join(f"{_word(data, key)} {_value(value)}" for key, value in zip(keys, row, strict=True)) for row in rows
+    ]
+    return data.assign_coords(point=("point", words, {"long_name": "point"}))
+
+
 def _clouds(data: xr.Dataset, name: str, shown: Sequence[str]) -> Figure:
     """Results of points that were drawn or that go together, against each of their values."""
     keys = [str(key) for key, value in data.coords.items() if value.dims == ("point",) and key != "point"]
@@ -176,8 +188,14 @@ def _clouds(data: xr.Dataset, name: str, shown: Sequence[str]) -> Figure:
         row[0].set_ylabel(_label(data, key))
     for panel, place in zip(panels[-1], keys, strict=True):
         panel.set_xlabel(_label(data, place))
-    headline(figure, f"{name}: {_word(data, shown[0])} of {data.sizes['point']} points", "Each mark is one point.")
+    headline(figure, f"{name}: {_word(data, shown[0])} of {data.sizes['point']} points", _each_mark(data, shown[0]))
     return figure
+
+
+def _each_mark(data: xr.Dataset, key: str) -> str:
+    """What a mark of clouds is."""
+    others = [_word(data, str(dim)) for dim in data[key].dims if dim != "point"]
+    return f"Each mark is one point{''.join(f', one {word}' for word in others)}."
 
 
 def _axis(panel: Axes, data: xr.Dataset, key: str) -> None:

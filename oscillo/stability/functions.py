@@ -133,6 +133,8 @@ def _system(
     parameters: Tensor | None,
 ) -> System:  # fmt: skip
     """The system, once its function has been tried."""
+    if not isinstance(x, Tensor):
+        raise ValueError(f"x is {type(x).__name__}, and a tensor [sample, ...] is wanted: torch.as_tensor(x)")
     if not x.is_floating_point() or not x.numel() or x.ndim < 2:
         raise ValueError(f"x is {x.dtype} {list(x.shape)}, and floating-point numbers [sample, ...] are wanted")
     if parameters is not None and len(parameters) != len(x):

@@ -39,6 +39,11 @@ class Asked:
     """Whether the network has learned to answer."""
 
     @property
+    def parameters(self) -> list[str]:
+        """Labels that say how samples differ in what moves them."""
+        return [] if self.learned else [name for name in self.labels if name != "seed"]
+
+    @property
     def layer(self) -> OscillatorLayer:
         """What steps."""
         assert isinstance(self.system.layer, OscillatorLayer)

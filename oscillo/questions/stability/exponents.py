@@ -124,24 +124,31 @@ class LyapunovStudy(Study):
         facts = {
             "degrees_of_freedom": spectrum.degrees_of_freedom, "steps": self.steps, "transient": self.transient,
             "step_size": float(self.asked.system.dt), "resolution": 1 / spectrum.duration,
+            "parameters": " ".join(self.asked.parameters),
         }  # fmt: skip
         return {GROUP: xr.Dataset(variables, coords, facts)}
 
     def tables(self, data: Mapping[str, xr.Dataset]) -> list[Table]:
-        """The exponents, as means over samples, with their spread and error."""
+        """The exponents, as means over samples that have the same parameters, with their spread and error."""
+        from oscillo.plotting.stability_figures import samples_by_what_differs
+
         found = data[GROUP]
         resolution = found.attrs["resolution"]
-        told = f"over a time of {1 / resolution:.4g}; nearer to 0 than {resolution:.2g} is not told from 0"
+        told = f"nearer to 0 than {resolution:.2g}, or than two standard errors, is not told from 0"
         tables = []
-        for title, some in _groups(found):
-            table = Table(title=f"{title} {told}", title_justify="left")
-            for heading in ("exponent", "mean (1/time)", "least", "median", "greatest", "standard error"):
+        for label, some in samples_by_what_differs(found):
+            count = some.sizes["sample"]
+            of = f"with {label}" if label else f"of {count} sample{'s' if count > 1 else ''}"
+            title = f"Lyapunov exponents {of} over a time of {1 / resolution:.4g}; {told}"
+            table = Table(title=title, title_justify="left")
+            spread = ("mean (1/time)", "least", "median", "greatest") if count > 1 else ("value (1/time)",)
+            for heading in ("exponent", *spread, "standard error"):
                 table.add_column(heading, justify="right")
             for number in some["exponent"].values:
                 one = some.sel(exponent=number)
                 values, error = one["exponents"].values, one["standard_error"].values
-                cells = (values.mean(), values.min(), np.median(values), values.max(), np.sqrt((error**2).mean()))
-                table.add_row(str(number), *map(number_text, cells))
+                cells = [values.mean(), values.min(), np.median(values), values.max()][: len(spread)]
+                table.add_row(str(number), *map(number_text, [*cells, np.sqrt((error**2).mean())]))
             tables.append(table)
         return tables
 
@@ -155,15 +162,3 @@ class LyapunovStudy(Study):
         from oscillo.plotting.stability_figures import lyapunov_figure
 
         return {"lyapunov": partial(lyapunov_figure, data[GROUP], self.name)}
-
-
-def _groups(found: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
-    """All samples, or those with right and those with wrong answers."""
-    if "correct" not in found.coords or len(np.unique(found["correct"])) < 2:
-        count = found.sizes["sample"]
-        return [(f"Lyapunov exponents of {count} sample{'s' if count > 1 else ''}", found)]
-    right = found["correct"].values.astype(bool)
-    return [
-        (f"Lyapunov exponents of samples with {words} answers ({int(chosen.sum())})", found.isel(sample=chosen))
-        for words, chosen in (("right", right), ("wrong", ~right))
-    ]

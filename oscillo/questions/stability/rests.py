@@ -127,8 +127,8 @@ class FixedPointsStudy(Study):
         if not len(led):
             raise ValueError(
                 f"none of the {lost} starts led to a fixed point. There may be none: where some oscillators drift, the "
-                "network never rests, and `oscillo stability lyapunov` says how it moves. Else take `lead_in`, or more "
-                "starts"
+                "network never rests, and `oscillo stability lyapunov` says how it moves. Else take more `starts`, or "
+                "`lead_in`"
             )
         some = [answer for answer in good if len(answer["led"])]
         state = {

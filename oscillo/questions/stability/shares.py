@@ -144,6 +144,9 @@ class BasinsStudy(Study):
         count = 0 if found is None else found.sizes["attractor"]
         more = f"; the first {_MOST_ROWS}" if count > _MOST_ROWS else ""
         told = f"{count or 'no'} attractor{'' if count == 1 else 's'}{more}"
+        if moving:
+            residual = data[STARTS]["residual"].values[data[STARTS]["end"].values < 0]
+            title += f" (median {np.median(residual):.1g} per time): more `--steps` tell whether they come to rest"
         table = Table(title=f"{told}; {title}", title_justify="left")
         for heading in ("share of starts", "95 % interval", "what", "frequency", "order parameter", "winding"):
             table.add_column(heading, justify="right")

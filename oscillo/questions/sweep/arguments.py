@@ -12,6 +12,7 @@ from oscillo.spec.yaml_text import plain_scalar
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER}):({_NUMBER})(?::(\d+))?(?::(linear|log))?")
+_NEARLY = re.compile(rf"{_NUMBER}:{_NUMBER}(:.*)?")
 _WHOLE = re.compile(r"[-+]?\d+")
 
 
@@ -33,8 +34,15 @@ def split(arguments: Sequence[str]) -> tuple[list[str], dict[str, tuple[Any, Ori
         values = _values(written.strip(), origin, place) if equals and not text.startswith("~") else None
         if values is None:
             overrides.append(text)
+        elif place.strip() in swept:
+            words = f"`{place.strip()}` is swept over twice; leave one of them out"
+            raise SpecError([Problem(words, (), origin.source, 1, 1)])
         else:
             swept[place.strip()] = values, origin
+    for text in overrides:
+        if (place := text.partition("=")[0].strip()) in swept:
+            words = f"`{place}` is swept over, and given one value as well; leave one of them out"
+            raise SpecError([Problem(words, (), swept[place][1].source, 1, 1)])
     return overrides, swept
 
 
@@ -42,6 +50,9 @@ def _values(text: str, origin: Origin, place: str) -> Any:
     """What a text sweeps over; None when it is a value of its own."""
     if found := _RANGE.fullmatch(text):
         return _range(*found.groups(), origin=origin, seeds="seed" in place.rpartition(".")[2])
+    if _NEARLY.fullmatch(text):
+        remedy = "write first:last:count, such as `0:4:41`, and `:log` behind it for even factors"
+        raise SpecError([Problem(f"{text!r} is no range", (), origin.source, 1, origin.column, remedy)])
     if "," not in text or text[0] in "[{\"'":
         return None
     words = [word.strip() for word in text.split(",")]

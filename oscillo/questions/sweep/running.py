@@ -199,7 +199,11 @@ class _Sweeping:
             raise ValueError(f"every one of the {points:,} points failed; the first: {self.found[0]}")
         failed = sum(len(units[n].points) for n, what in self.found.items() if isinstance(what, str))
         if failed:
-            report(f"{failed:,} of {points:,} points failed; `error` in the dataset says why, and resume tries again")
+            first = next(what for what in self.found.values() if isinstance(what, str))
+            report(
+                f"{failed:,} of {points:,} points failed; `error` in the dataset says why, and resume tries again. "
+                f"The first: {first}"
+            )
         self._conclude(data)
 
     def _jobs(self) -> list[Job]:

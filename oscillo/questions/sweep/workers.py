@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -110,7 +110,8 @@ def in_processes(jobs: Sequence[Job], workers: int, check: Callable[[], None]) -
     while waiting:
         rounds += 1
         with _pool(min(workers, len(waiting))) as pool:
-            futures = {pool.submit(do, job): job for job in waiting.values()}
+            with _interruptions_kept():
+                futures = {pool.submit(do, job): job for job in waiting.values()}
             for future, job in _finished(futures, check):
                 try:
                     ended = future.result()
@@ -133,7 +134,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     # They import everything anew, which takes seconds in which nothing else would be said.
     report(f"starting {workers} process{'es' if workers > 1 else ''}")
     with _main_left_alone():
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_quiet)
+        pool = ProcessPoolExecutor(workers, get_context("spawn"))
         try:
             yield pool
         finally:
@@ -152,9 +153,21 @@ def _main_left_alone() -> Iterator[None]:
         vars(main).update(hidden)
 
 
-def _quiet() -> None:
-    """Leave Ctrl-C, which a terminal sends to all processes, to the one that the user looks at."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interruptions_kept() -> Iterator[None]:
+    """Start processes that leave Ctrl-C, which a terminal sends to all of them, to the one that the user looks at.
+
+    They inherit that it is blocked, from their first moment on. Here it is only put off.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # else it starts with the first process, and lets the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _finished(
@@ -188,11 +201,12 @@ def cluster(scheduler: str, workers: int) -> Iterator[Any]:
     if scheduler == LOCAL:
         report("starting a Dask cluster on this machine")
         with _main_left_alone(), ExitStack() as stack:
-            local = LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, silence_logs=50,
-                dashboard_address=None,  # pyright: ignore[reportArgumentType]
-                local_directory=stack.enter_context(TemporaryDirectory()),
-            )  # fmt: skip
+            with _interruptions_kept():  # also by its threads, which start workers anew
+                local = LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, silence_logs=50,
+                    dashboard_address=None,  # pyright: ignore[reportArgumentType]
+                    local_directory=stack.enter_context(TemporaryDirectory()),
+                )  # fmt: skip
             yield stack.enter_context(Client(stack.enter_context(local)))
         return
     try:
