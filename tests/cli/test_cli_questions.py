@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command import Command
+from command import OSCILLO, Command
 
 from oscillo.recording import open_run
 
@@ -89,6 +92,10 @@ def test_who_would_sweep_with_run_is_told_of_sweep(phases: Command) -> None:
         (["seed=5:5"], "no whole number"),
         ([f"{STRENGTH}=1.0:2.0"], "has a count"),
         ([], "nothing is swept over"),
+        ([f"{STRENGTH}=0:4:-3"], "is no range; write first:last:count"),
+        ([f"{STRENGTH}=0:4:5:lin"], "is no range; write first:last:count"),
+        ([f"{STRENGTH}=0:4:3", f"{STRENGTH}=1,2"], "is swept over twice"),
+        ([f"{STRENGTH}=0:4:3", f"{STRENGTH}=2"], "is swept over, and given one value as well"),
         (["network.layers.0.oscillators=5,-5"], "must be at least 1"),
         (["seed=0:2", "--into", "."], "is not a run"),
         (["seed=0:2", "--zip", "--random", "3"], "not both"),
@@ -113,6 +120,24 @@ def test_ctrl_c_stops_a_sweep_that_resume_ends(phases: Command) -> None:
     assert again.code == 0, again.output
     data = open_run(phases.folder / folder).data["sweep"].to_dataset()
     assert data["done"].all() and np.isfinite(data["order_parameter_mean"]).all()
+
+
+def test_ctrl_c_while_workers_start_prints_no_traceback(phases: Command) -> None:
+    arguments = ["sweep", "phases.yaml", "network.layers.0.oscillators=5,6,7", "task.steps=3000", "--workers", "2"]
+    running = subprocess.Popen(
+        [OSCILLO, *arguments], cwd=phases.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    before = ""
+    while "starting 2 processes" not in before and (line := running.stdout.readline()):
+        before += line
+    time.sleep(0.7)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does, which means all processes
+    output, _ = running.communicate(timeout=120)
+    assert running.returncode == 128 + signal.SIGINT and "Traceback" not in output, before + output
+    again = phases("resume", output.splitlines()[-1])
+    assert again.code == 0, again.output
 
 
 def test_stability_is_asked_from_the_command_line(phases: Command) -> None:

@@ -54,6 +54,15 @@ def test_numbers_have_lines_and_bands_in_their_order() -> None:
     assert len([band for band in panel.collections if isinstance(band, PolyCollection)]) == 2
 
 
+def test_points_that_meet_an_axis_are_lines_with_all_their_values_as_names() -> None:
+    data = swept(strength=[0.0, 1.0, 2.0], point=[0, 1], seed=range(3)).assign_coords(
+        step_size=("point", [0.1, 0.05]), every=("point", [1, 2])
+    )
+    panel = drawn(data, "strength", "point", repeats=["seed"])
+    assert [line.get_label() for line in panel.lines] == ["step size 0.1, every 1", "step size 0.05, every 2"]
+    np.testing.assert_allclose(np.asarray(panel.lines[1].get_ydata()), data["order"].mean("seed").isel(point=1))
+
+
 def test_many_numbers_lie_along_x_and_words_tell_lines_apart() -> None:
     panel = drawn(swept(kind=KINDS, strength=np.linspace(0, 4, 9)), "kind", "strength")
     assert panel.get_xlabel() == "strength" and [line.get_label() for line in panel.lines] == KINDS

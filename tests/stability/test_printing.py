@@ -35,3 +35,8 @@ def test_a_spectrum_prints_its_means_and_its_time() -> None:
 
     spectrum = lyapunov_exponents(flow(decaying, torch.ones(2, 3), dt=0.01), 3, steps=100, transient=1000)
     assert repr(spectrum) == "LyapunovSpectrum(2 samples over T = 1; means: -1 -2 -3)"
+
+
+def test_what_is_no_tensor_is_told() -> None:
+    with pytest.raises(ValueError, match=r"x is ndarray, and a tensor \[sample, \.\.\.\] is wanted"):
+        flow(lambda x, t: -x, torch.ones(1, 2).numpy(), dt=0.1)  # pyright: ignore[reportArgumentType]
