@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from oscillo.evaluation import Parts, block_samples, evaluate, metric_names
+from oscillo.evaluation.during_training import TrainingRecord
 from oscillo.evaluation.operations import operations
 from oscillo.plan import room_bytes
 from oscillo.preparation import WEIGHTS, Preparation, require, weights_of
@@ -257,11 +258,42 @@ class _Execution:
                 trainer.load_state_dict(saved)
                 report(f"going on after {trainer.step} optimiser steps")
             if spec.trains:
-                trainer.run(self.task.training_data())
+                data = self.task.training_data()
+                with self._recorded(model, trainer, len(data)):
+                    trainer.run(data)
         final = trainer.ema.average if trainer.ema else model.state_dict()
         parts = {"network": self.spec.network, "task": self.spec.task}
         facts = {name: part.model_dump_json() for name, part in parts.items()} | {"spec_sha256": self.spec_sha256}
         save_weights(final, self.weights, facts)
+
+    @contextmanager
+    def _recorded(self, model: nn.Module, trainer: Trainer, samples: int) -> Iterator[None]:
+        """Have the trainer watched, where the spec asks for a record of the training and there is some of it left."""
+        recording, evaluations = self.spec.recording, self.spec.task.evaluation_specs
+        total = trainer.total_steps(samples)
+        if recording.training is None or trainer.finished or trainer.step >= total:
+            yield
+            return
+        data, per_epoch = self.task.evaluation_data(evaluations[0]), max(1, samples // self.spec.trained.batch_size)
+        record = TrainingRecord(
+            self.task, model.network, evaluations[0], recording, len(data),  # pyright: ignore[reportArgumentType]
+            epochs=total // per_epoch, per_epoch=per_epoch,
+        )  # fmt: skip
+        with self._store() as store:
+            record.start(store, trainer.step)
+
+            def watch(step: int) -> None:
+                if record.due(step):
+                    with trainer.ema.applied(model) if trainer.ema else nullcontext():
+                        record.take(store, model, data, step, seed=self.spec.seed, precision=self.spec.precision)
+
+            trainer.watch = watch
+            yield
+
+    def _store(self) -> TrajectoryStore:
+        """The store of the run."""
+        facts, recording = {"spec_sha256": self.spec_sha256}, self.spec.recording
+        return TrajectoryStore(self.directory.data, facts, fsync=recording.fsync)
 
     def _look(self, model: nn.Module, trainer: Trainer) -> dict[str, float]:
         """Metrics of the averaged weights on the first samples of the first evaluation."""
@@ -310,7 +342,7 @@ class _Execution:
         data = self.task.evaluation_data(evaluation)
         if kept := parts.kept(block_samples(evaluation), len(data)):
             report(f"{evaluation.name}: going on after {kept} of {len(data)} samples")
-        with TrajectoryStore(self.directory.data, {"spec_sha256": self.spec_sha256}) as store:
+        with self._store() as store:
             return evaluate(
                 self.task, model, evaluation, data, seed=self.spec.seed,
                 precision=self.spec.precision, recording=self.spec.recording, store=store, parts=parts,

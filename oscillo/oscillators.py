@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oscillo.couplings import Coupling, Past
+from oscillo.couplings import Coupling, Past, SumCoupling
 from oscillo.frequencies import Frequency
 from oscillo.layout import State, StateShape, node_major
 from oscillo.manifolds import Manifold
@@ -46,6 +46,9 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "sin": torch.sin,
 }
 """What may be done to the field that an oscillator feels before it acts; by components but for `radial_tanh`."""
+
+_PAIRWISE = Coupling.energy, SumCoupling.energy
+"""Energies that are sums over pairs, or of such."""
 
 
 class Evaluation(NamedTuple):
@@ -316,6 +319,28 @@ class Oscillators(nn.Module):
             energy = energy + self.potential(seen).flatten(1).sum(1)
         if self.inertia is not None:
             energy = energy + (self.inertia.mass / 2 * state["v"].square()).flatten(1).sum(1)
+        return energy
+
+    def energy_of_each(self, state: State, stimulus: Tensor | None, y: Tensor) -> Tensor:
+        r"""Each oscillator's share of `energy`, [sample, *sites, oscillator]; they add up to it.
+
+        What belongs to a pair is shared half and half: E_i = -1/2 <x_i, (J x)_i> - <stimulus_i + b_i, x_i> + V(x_i)
+        (+ 1/2 mass |v_i|^2).
+
+        Raises:
+            TypeError: when the coupling's energy is not that of pairs (`energy_attention`).
+        """
+        if any(type(part).energy not in _PAIRWISE for part in self.coupling.modules() if isinstance(part, Coupling)):
+            raise TypeError("the energy of this coupling is no sum over oscillators")
+        seen, b = self.manifold.embed(state["x"]), self.coupling.constant()
+        shares = -0.5 * seen * (y if b is None else y + b)
+        if stimulus is not None:
+            shares = shares - seen * stimulus
+        energy = shares.sum(-2)
+        if self.potential is not None:
+            energy = energy + self.potential(seen).squeeze(-2)
+        if self.inertia is not None:
+            energy = energy + (self.inertia.mass / 2 * state["v"].square()).sum(-2)
         return energy
 
     def pseudo_energy(self, state: State, stimulus: Tensor | None, y: Tensor) -> Tensor:

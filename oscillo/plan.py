@@ -180,7 +180,7 @@ def _evaluations(spec: RunSpec, task: Task, model: nn.Module) -> list[Evaluation
     for evaluation, record in declared_recordings(spec):
         counted, schedule, steps = operations(task, model, evaluation.steps), record.schedule, record.schedule.last
         # The energy of the last state comes with a step more.
-        measured = steps in record.measured_at[schedule.iterated]
+        measured = steps in record.measured_at or any(one.needs_measures for one in record.watched)
         each = counted.trajectory(steps + measured, len(schedule.looks.union(schedule.answers)) - 1)
         flops = record.samples * (evaluation.votes * each + len(schedule.before) * counted.answer)
         memory = block_bytes(evaluation, record)

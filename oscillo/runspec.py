@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec
 from oscillo.network.layer import Problem as NetworkProblem
+from oscillo.observables import RecordingSpec
 from oscillo.recording import RunDirectory
 from oscillo.spec import (
     Component,
@@ -27,14 +28,14 @@ from oscillo.spec import (
     read_document,
     validate,
 )
-from oscillo.training import RecordingSpec, TaskSpec, TrainingSpec
+from oscillo.training import TaskSpec, TrainingSpec
 from oscillo.training.hardware import Precision, check_device_name
 
 
 class RunSpec(Spec):
     """Everything a run is made of: the network, what it is for, how it is trained, and what is kept."""
 
-    version: Literal[1] = Field(default=1, description="Version of the format of specs.")
+    version: Literal[2] = Field(default=2, description="Version of the format of specs.")
     name: str = Field(
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", description="Name of the run; its folder is runs/<name>/<id>."
     )
@@ -50,7 +51,7 @@ class RunSpec(Spec):
     training: TrainingSpec | None = Field(
         default=None, description="How the network is trained; a task that learns needs it."
     )
-    recording: RecordingSpec = Field(default=RecordingSpec(), description="What evaluations leave in the store.")
+    recording: RecordingSpec = Field(default=RecordingSpec(), description="What is kept along the way.")
     sweep: SweepSpec | None = Field(
         default=None, description="Values to try, for `oscillo sweep`; left out, there is one of everything."
     )
@@ -73,9 +74,13 @@ class RunSpec(Spec):
         return device
 
     @model_validator(mode="after")
-    def _network_of_the_task(self) -> RunSpec:
-        network = self.task.completed(self.network)
-        return self if network is self.network else self.model_copy(update={"network": network})
+    def _completed_by_the_task(self) -> RunSpec:
+        found: dict[str, Any] = {"network": self.task.completed(self.network)}
+        if self.recording.observables is None:
+            observables = dict(self.task.default_observables(self.network))
+            found["recording"] = self.recording.model_copy(update={"observables": observables})
+        changed = {name: value for name, value in found.items() if value is not getattr(self, name)}
+        return self.model_copy(update=changed) if changed else self
 
     @property
     def sites(self) -> tuple[int, ...]:
@@ -103,9 +108,9 @@ class RunSpec(Spec):
         name, found = getattr(self.task, "kind", ""), []
         if self.training is not None:
             found.append(SpecProblem(("training",), f"the task `{name}` trains nothing; leave `training` out"))
-        if self.recording != RecordingSpec():
-            text = f"the task `{name}` says itself what it records; leave `recording` out"
-            found.append(SpecProblem(("recording",), text))
+        if self.recording.training is not None:
+            text = f"the task `{name}` trains nothing; leave `recording.training` out"
+            found.append(SpecProblem(("recording", "training"), text))
         if self.precision not in ("float32", "float64"):
             found.append(SpecProblem(("precision",), f"the task `{name}` runs in `float32` or `float64`"))
         return found
@@ -119,6 +124,9 @@ class RunSpec(Spec):
         objections += self._too_fine()
         found = [SpecProblem(("network", *place), text) for place, text in objections]
         found += [SpecProblem(("task", *place), text) for place, text in self.task.problems(self.network, sites)]
+        if not found:
+            objections = self.task.recording_problems(self.recording, self.network, sites)
+            found += [SpecProblem(("recording", *place), text) for place, text in objections]
         return found or (self._evaluation_problems(sites) if self.task.learns else [])
 
     def _too_fine(self) -> list[NetworkProblem]:

@@ -46,13 +46,26 @@ class Attention(Coupling):
         """Field at each site, [sample, *sites, component, oscillator]."""
         x = tokens(neighbours)
         samples, positions, channels = x.shape
-        qkv = linear(x, self.qkv.weight, self.qkv.bias)
-        q, k, v = qkv.unflatten(-1, (3, self.heads, channels // self.heads)).unbind(2)
-        blocks = None if self.position is None else self.position.on_grid(tuple(neighbours.shape[1:-2]))
-        if blocks is not None:
-            q, k, v = (turned(block, vectors) for block, vectors in zip(blocks[:3], (q, k, v), strict=True))
+        blocks = self._blocks(neighbours)
+        q, k, v = self._queries_keys_values(x, blocks)
         o = attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2)
         if blocks is not None:
             o = turned(blocks[3], o)
         y = linear(o.reshape(samples, positions, channels), self.out.weight, self.out.bias)
         return y.view(neighbours.shape)
+
+    def weights(self, neighbours: Tensor) -> Tensor:
+        """How much each site feels of each, softmax_j(<q_i, k_j> / sqrt(d)): [sample, head, target, source]."""
+        q, k, _ = self._queries_keys_values(tokens(neighbours), self._blocks(neighbours))
+        return ((q.transpose(1, 2) * q.shape[-1] ** -0.5) @ k.permute(0, 2, 3, 1)).softmax(dim=-1)
+
+    def _blocks(self, neighbours: Tensor) -> Tensor | None:
+        return None if self.position is None else self.position.on_grid(tuple(neighbours.shape[1:-2]))
+
+    def _queries_keys_values(self, x: Tensor, blocks: Tensor | None) -> tuple[Tensor, ...]:
+        """All three as [sample, position, head, channel]."""
+        qkv = linear(x, self.qkv.weight, self.qkv.bias)
+        vectors = qkv.unflatten(-1, (3, self.heads, x.shape[-1] // self.heads)).unbind(2)
+        if blocks is None:
+            return vectors
+        return tuple(turned(block, each) for block, each in zip(blocks[:3], vectors, strict=True))

@@ -3,7 +3,7 @@
 from oscillo.evaluation.parts import Parts
 from oscillo.evaluation.procedure import block_samples, evaluate, metric_names
 from oscillo.evaluation.recording import EvaluationRecording
-from oscillo.evaluation.schedule import answer_steps, recorded_steps
+from oscillo.evaluation.schedule import answer_steps
 
 __all__ = [
     "EvaluationRecording",
@@ -12,5 +12,4 @@ __all__ = [
     "block_samples",
     "evaluate",
     "metric_names",
-    "recorded_steps",
 ]

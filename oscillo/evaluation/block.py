@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from oscillo.draws import Draws
-from oscillo.evaluation.course import Course
+from oscillo.evaluation.course import Course, Keeping, Watch
 from oscillo.evaluation.schedule import Schedule
+from oscillo.evaluation.watched import Watched
 from oscillo.integrators.loop import Noise, observed_steps, plain_steps
 from oscillo.layout import State
 from oscillo.network import Network, Way
@@ -35,8 +36,10 @@ class Passage:
     """Trajectories that go through the network together."""
     seed: int
     precision: Precision
-    measured_at: Sequence[frozenset[int]]
-    """For each layer, the steps at which its energies are wanted."""
+    watched: Sequence[Watched]
+    """What is recorded along the steps."""
+    measured_at: frozenset[int]
+    """Steps of the iterated layer at which energies are compared."""
     check: Callable[[], None] = lambda: None
     """Called between batches; may raise to stop."""
 
@@ -80,20 +83,21 @@ class Block:
     Args:
         passage: how it goes.
         batch: the samples.
-        recorded: how many of the first samples have their states kept.
+        first: position of the first one in the evaluation.
         compared: how many of the first samples go on to the last step although they have settled.
+        keep: takes what is recorded.
     """
 
-    def __init__(self, passage: Passage, batch: Batch, *, recorded: int, compared: int) -> None:
+    def __init__(self, passage: Passage, batch: Batch, *, first: int, compared: int, keep: Keeping) -> None:
         self.passage, self.batch = passage, batch
         members, count = passage.members, len(batch["index"])
         self.sample = torch.arange(count).repeat_interleave(members)
         self.member = torch.arange(members).repeat(count)
-        first = (self.member == 0) & (self.sample < recorded)
-        row = torch.where(first, self.sample, -1)
+        self.settled = torch.zeros(len(self.sample), dtype=torch.bool)
         self.course = Course(
-            passage.schedule, passage.network.shapes, row, measured_at=passage.measured_at, device=passage.device
-        )
+            passage.schedule, passage.network, passage.watched, first + self.sample, self.member,
+            measured_at=passage.measured_at, keep=keep, gone=self.settled, device=passage.device,
+        )  # fmt: skip
         self.declared: dict[str, ResultArray] = passage.task.arrays()
         voted = {"prediction", "confidence", "correct"} if members > 1 else set()
         self._on_the_way = {name for name, array in self.declared.items() if array.at_steps or name in voted}
@@ -103,7 +107,6 @@ class Block:
         self.at: dict[str, list[Tensor]] = {}
         self.successive: list[Successive] = []
         self.taken = torch.full((len(self.sample),), passage.schedule.last)
-        self.settled = torch.zeros(len(self.sample), dtype=torch.bool)
         self.compared = self.sample < compared
         self.changed = torch.zeros(len(self.sample), dtype=torch.bool)
         self.right_at_end = torch.full((len(self.sample),), -1, dtype=torch.int8)
@@ -158,7 +161,16 @@ class Block:
     def _way(self, ids: Tensor, here: Batch, real: int, *, observed: bool) -> Way:
         passage = self.passage
         draws = Draws(passage.seed, here["index"], member=self.member[ids].to(passage.device))
-        return Way(passage.schedule.steps, draws, self.course.observer(ids, real) if observed else None)
+        if not observed:
+            return Way(passage.schedule.steps, draws)
+        watch = self._watch(ids, real)
+        return Way(passage.schedule.steps, draws, watch, enter=watch.enter)
+
+    def _watch(self, ids: Tensor, real: int) -> Watch:
+        """An observer of a batch."""
+        watch = self.course.watch(ids, real, lambda state: self._found(ids, real, state)[1])
+        watch.enter(self.passage.schedule.iterated, self._pushing(ids))
+        return watch
 
     def _begin(self) -> None:
         """Bring every trajectory to the first state of the iterated layer."""
@@ -204,7 +216,7 @@ class Block:
             noise = self._noise(number, ids, state, real)
             with precision_context(passage.precision, passage.device):
                 if self.course.wanted(number, range(start, end)):
-                    watch = self.course.observer(ids, real)
+                    watch = self._watch(ids, real)
                     tell = lambda k, at, measures: watch(number, k, at, measures)  # noqa: E731, B023
                     state = observed_steps(layer, state, stimulus, layer.dt, range(start, end), tell, noise)
                 else:
@@ -217,16 +229,21 @@ class Block:
 
     def _read(self, ids: Tensor) -> tuple[Tensor, Results]:
         """Outputs and results of some trajectories as they stand."""
-        passage, outputs, results = self.passage, [], []
+        outputs, results = [], []
         for batch, real in self._batches(ids):
-            here = self._here(batch)
-            with precision_context(passage.precision, passage.device):
-                features = passage.network.finish(self._state(batch), self._way(batch, here, real, observed=False))
-                found = passage.task.outputs(passage.model, features)
+            found, told = self._found(batch, real, self._state(batch))
             outputs.append(found[:real].float())
-            results.append({name: value[:real] for name, value in passage.task.results(here, found).items()})
+            results.append({name: value[:real] for name, value in told.items() if name != "outputs"})
         joined = {name: self._stored(name, torch.cat([part[name] for part in results])) for name in results[0]}
         return torch.cat(outputs), joined
+
+    def _found(self, ids: Tensor, real: int, state: State) -> tuple[Tensor, Results]:
+        """Outputs of a batch at a state of the iterated layer, and what the task finds in them, `outputs` included."""
+        passage, here = self.passage, self._here(ids)
+        with precision_context(passage.precision, passage.device):
+            features = passage.network.finish(state, self._way(ids, here, real, observed=False))
+            outputs = passage.task.outputs(passage.model, features)
+        return outputs, passage.task.results(here, outputs) | {"outputs": outputs}
 
     def _conclude(self, ids: Tensor, step: int) -> None:
         """Keep what is wanted of the last state of trajectories that end at a step, and of the layers behind."""
@@ -238,12 +255,12 @@ class Block:
         for batch, real in self._batches(ids):
             state, measures = self._state(batch), {}
             with precision_context(passage.precision, passage.device):
-                if step in passage.measured_at[number]:
+                if self.course.measures(number, step):
                     # A step more than is needed: the energy comes with it, and unlike `measure` it is compiled.
                     noise = self._noise(number, batch, state, real)
                     disturbed = noise and noise(step)
                     _, measures = layer(state, self._pushing(batch), step * layer.dt, layer.dt, disturbed, measure=True)
-                self.course.observer(batch, real)(number, step, state, measures)
+                self._watch(batch, real)(number, step, state, measures)
                 if behind:
                     passage.network.finish(state, self._way(batch, self._here(batch), real, observed=True))
 

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from oscillo.evaluation.block import Block
-from oscillo.evaluation.recording import MEASURES, SCORES, EvaluationRecording
+from oscillo.evaluation.recording import SCORES, EvaluationRecording
 from oscillo.evaluation.selection import ENERGIES, choose, energy_scores, same_answers
 from oscillo.training.evaluation_spec import Selector
 
 Part = dict[str, np.ndarray]
-"""Arrays [sample, ...] of some samples: `index`, `result/<name>`, `energy/<layer>/<name>`, `state/<layer>`."""
+"""Arrays [sample, ...] of some samples: `index`, `result/<name>`, and what was recorded along the steps."""
 
 
 def collect(block: Block, record: EvaluationRecording, by: Selector) -> Part:
@@ -23,14 +23,6 @@ def collect(block: Block, record: EvaluationRecording, by: Selector) -> Part:
         by: how one of several answers is chosen.
     """
     found = {f"result/{name}": value for name, value in _results(block, record, by).items()}
-    for number, steps in enumerate(record.schedule.energy_steps):
-        if steps:
-            first, at = block.member == 0, list(steps)
-            for name in MEASURES:
-                values = block.course.measured[number][name][first.to(block.course.device)]
-                found[f"energy/{number}/{name}"] = values[:, at].cpu().numpy()
-        if record.states:
-            found[f"state/{number}"] = block.course.kept[number].numpy()
     return {"index": block.batch["index"].numpy(), **found}
 
 
@@ -78,8 +70,7 @@ def _scores(block: Block, record: EvaluationRecording, at: Part) -> dict[str, np
     """What each selector compares, [sample, answer, member]."""
     found: dict[str, np.ndarray] = {}
     if asked := [name for name in record.selectors if name in ENERGIES]:
-        table = block.course.measured[record.schedule.iterated]
-        measured = {name: value.cpu().numpy() for name, value in table.items()}
+        measured = {name: value.cpu().numpy() for name, value in block.course.measured.items()}
         sums = record.schedule.early_stop is None
         of_each = energy_scores(measured, record.schedule.answers, block.taken.numpy(), sums=sums)
         found |= {name: _members_last(block, of_each[name]) for name in asked}

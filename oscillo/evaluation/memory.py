@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from oscillo.evaluation.procedure import block_samples
-from oscillo.evaluation.recording import MEASURES, EvaluationRecording
+from oscillo.evaluation.recording import EvaluationRecording
 from oscillo.training.evaluation_spec import EvaluationSpec
 
 _SPARE = 0.8
@@ -27,7 +27,7 @@ def state_bytes(record: EvaluationRecording) -> int:
 def trajectory_bytes(record: EvaluationRecording) -> int:
     """Bytes of one trajectory while its block runs: state, stimulus, energies, and the answers kept on the way."""
     schedule = record.schedule
-    energies = 4 * len(MEASURES) * (schedule.last + 1) * bool(record.measured_at[schedule.iterated])
+    energies = 8 * (schedule.last + 1) * bool(record.measured_at)
     kept = sum(
         np.dtype(array.dtype).itemsize * prod(array.shape) * (1 + len(schedule.answers))
         for array in record.declared.values()
@@ -43,11 +43,11 @@ def working_bytes(evaluation: EvaluationSpec, record: EvaluationRecording) -> in
 def block_bytes(evaluation: EvaluationSpec, record: EvaluationRecording) -> int:
     """Bytes that an evaluation holds at once: a block's trajectories, a step of one batch of them, and what is kept."""
     samples = min(block_samples(evaluation), record.samples)
-    states = min(samples, record.states) * sum(
-        4 * shape.positions * shape.channels * len(steps)
-        for shape, steps in zip(record.shapes, record.schedule.state_steps, strict=True)
-    )
-    return trajectory_bytes(record) * samples * evaluation.votes + working_bytes(evaluation, record) + states
+    kept = sum(
+        min(samples, len(one.samples)) * len(one.steps) * prod(v.shape) * np.dtype(v.dtype or "float32").itemsize
+        for one in record.watched for v, _ in one.arrays
+    )  # fmt: skip
+    return trajectory_bytes(record) * samples * evaluation.votes + working_bytes(evaluation, record) + kept
 
 
 def too_much(evaluation: EvaluationSpec, record: EvaluationRecording, free: int) -> tuple[str, str] | None:

@@ -11,17 +11,18 @@ from torch import nn
 
 from oscillo.evaluation.block import Block, Passage
 from oscillo.evaluation.collect import Part, collect
+from oscillo.evaluation.kept import Kept
 from oscillo.evaluation.operations import Operations
 from oscillo.evaluation.parts import Parts
 from oscillo.evaluation.recording import SCORES, EvaluationRecording
 from oscillo.evaluation.schedule import Schedule
 from oscillo.evaluation.selection import vote_metrics
 from oscillo.network import Network
+from oscillo.observables import RecordingSpec
 from oscillo.recording import Recorder, TrajectoryStore
 from oscillo.training.evaluation_spec import EvaluationSpec
 from oscillo.training.hardware import Precision
 from oscillo.training.progress import progress
-from oscillo.training.spec import RecordingSpec
 from oscillo.training.task import Data, Task
 
 BATCHES = 8
@@ -63,7 +64,7 @@ def evaluate(
     record = EvaluationRecording(task, network, evaluation, recording if store else None, total)
     size = min(evaluation.batch_size, total * evaluation.votes)
     passage = Passage(
-        task, model, record.schedule, evaluation.votes, size, seed, precision, record.measured_at, check
+        task, model, record.schedule, evaluation.votes, size, seed, precision, record.watched, record.measured_at, check
     )  # fmt: skip
     model.eval()
     done = _parts(passage, record, evaluation, data, parts, title)
@@ -94,12 +95,11 @@ def _parts(
             part = parts.load(first, count, record.part_names()) if parts else None
             if part is None:
                 compared = max(0, min(count, (stop.compare if stop else 0) - first))
-                block = Block(
-                    passage, data.batch(torch.arange(first, first + count)),
-                    recorded=max(0, min(count, record.states - first)), compared=compared,
-                )  # fmt: skip
+                kept = Kept(record.watched, range(first, first + count))
+                batch = data.batch(torch.arange(first, first + count))
+                block = Block(passage, batch, first=first, compared=compared, keep=kept)
                 block.run(lambda share, at=first, n=count: show(at + int(share * n), {}) if show else None)
-                part = collect(block, record, evaluation.by)
+                part = collect(block, record, evaluation.by) | kept.arrays
                 if parts:
                     parts.save(first, part)
             if show:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from oscillo.evaluation.schedule import Schedule, vote_counts
 from oscillo.evaluation.selection import ENERGIES, compared_steps
-from oscillo.layout import StateShape
+from oscillo.evaluation.watched import Watched, watched
 from oscillo.network import Network
-from oscillo.network.trajectory import site_names
+from oscillo.observables import RecordingSpec
 from oscillo.recording import ArrayDeclaration, GroupDeclaration, Recorder
 from oscillo.training.evaluation_spec import EvaluationSpec
-from oscillo.training.spec import RecordingSpec
 from oscillo.training.task import ResultArray, Task
-
-MEASURES = {
-    "energy": ("energy", "-1/2 sum <x, J x> - sum <stimulus + b, x> over sites and oscillators"),
-    "pseudo_energy": ("pseudo-energy", "-sum <x, J x + b + stimulus> over sites and oscillators"),
-}
-"""What is measured along the steps: long name and formula."""
 
 SCORES: dict[str, tuple[str, str, str]] = {
     "energy_last": ("member_energy", "energy", "of the state the answer was read from"),
@@ -41,8 +34,8 @@ class EvaluationRecording:
         selectors: all that can choose among the votes, or the declared one where nothing is recorded; none without
             votes.
         votes: numbers of members that are let vote, 1, 2, 4, ... and all; none without votes.
-        measured_at: for each layer, the steps at which its energies are wanted, by the recording or by a selector.
-        states: of how many samples states are kept, the first ones.
+        watched: observables along the steps; none without a recording.
+        measured_at: steps of the iterated layer at which energies are compared by a selector.
 
     Args:
         task: what is evaluated.
@@ -58,7 +51,10 @@ class EvaluationRecording:
         self.schedule = Schedule.of(network, evaluation, recording)
         self.shapes, self.samples, self.members = network.shapes, samples, evaluation.votes
         self.declared = task.arrays()
-        self.states = min(recording.samples, samples) if recording and recording.observables.state else 0
+        looks = self.schedule.looks
+        self.watched = (
+            watched(recording, task, network, self.schedule.steps, samples, looks) if recording and samples else []
+        )
         votes = evaluation.votes > 1
         energies, sums = network.layers[network.iterated].measures_energy, evaluation.early_stop is None
         # Without a recording no one asks what the other selectors would have chosen.
@@ -76,12 +72,9 @@ class EvaluationRecording:
             return energies and (sums or not selector.endswith("_sum"))
         return {"confidence": "confidence", "majority": "prediction"}[selector] in self.declared
 
-    def _measured_at(self) -> tuple[frozenset[int], ...]:
-        found = [frozenset(steps) for steps in self.schedule.energy_steps]
-        number = self.schedule.iterated
+    def _measured_at(self) -> frozenset[int]:
         ends = self.schedule.looks.union(self.schedule.answers)
-        found[number] = found[number].union(*(compared_steps(name, ends) for name in self.selectors))
-        return tuple(found)
+        return frozenset().union(*(compared_steps(name, ends) for name in self.selectors))
 
     def _results(self) -> dict[str, ResultArray]:
         """All arrays of results [sample, ...] that are stored."""
@@ -134,13 +127,7 @@ class EvaluationRecording:
 
     def groups(self) -> list[GroupDeclaration]:
         """All groups of arrays the evaluation fills."""
-        found = []
-        for number, shape in enumerate(self.shapes):
-            layer = f"layer{number}"
-            if self.states:
-                found.append(self._trajectory(layer, shape, self.schedule.state_steps[number]))
-            if self.schedule.energy_steps[number]:
-                found.append(self._energies(layer, self.schedule.energy_steps[number]))
+        found = [_group(together) for together in self._together()]
         if self.results:
             arrays = tuple(
                 ArrayDeclaration(
@@ -157,44 +144,43 @@ class EvaluationRecording:
         known = {"at_step": list(self.schedule.answers), "member": list(range(self.members)), "votes": self.votes}
         return {dim: values for dim, values in known.items() if dim in used}
 
-    def _trajectory(self, layer: str, shape: StateShape, steps: tuple[int, ...]) -> GroupDeclaration:
-        sites = site_names(len(shape.sites))
-        state = ArrayDeclaration(
-            "state", ("sample", "step", *sites, "component", "oscillator"),
-            (self.states, len(steps), *shape.sites, shape.components, shape.oscillators),
-            "float32", units="1", long_name="oscillator state",
-            description="unit vectors, or features of a block, of the first initial state; not a number after the "
-            "sample has left",
-        )  # fmt: skip
-        return GroupDeclaration("trajectory", (state,), layer=layer, coordinates={"step": list(steps)})
-
-    def _energies(self, layer: str, steps: tuple[int, ...]) -> GroupDeclaration:
-        arrays = tuple(
-            ArrayDeclaration(
-                name, ("sample", "step"), (self.samples, len(steps)), "float32",
-                units="1", long_name=long_name, description=formula,
-            )
-            for name, (long_name, formula) in MEASURES.items()
-        )  # fmt: skip
-        return GroupDeclaration("summary", arrays, layer=layer, coordinates={"step": list(steps)})
+    def _together(self) -> list[list[Watched]]:
+        """What is recorded along the steps, by its groups in the store."""
+        found: dict[tuple[str, str], list[Watched]] = {}
+        for one in self.watched:
+            found.setdefault((one.section, one.place), []).append(one)
+        return list(found.values())
 
     def part_names(self) -> set[str]:
         """Names of the arrays that a part of the samples holds, as `collect` gives them."""
         found = {f"result/{name}" for name in self.results}
-        for number, steps in enumerate(self.schedule.energy_steps):
-            found |= {f"energy/{number}/{name}" for name in MEASURES if steps}
-            found |= {f"state/{number}"} if self.states else set()
+        found |= {one.key(stored) for one in self.watched for _, stored in one.arrays}
         return found
 
     def write(self, recorder: Recorder, part: Mapping[str, np.ndarray]) -> None:
         """Hand one part of the samples to the recorder; its arrays are named as `collect` names them."""
         index = part["index"]
-        for number in range(len(self.shapes)):
-            layer = f"layer{number}"
-            if self.states and len(states := part[f"state/{number}"]):
-                recorder.write("trajectory", index[: len(states)], {"state": states}, layer=layer)
-            if self.schedule.energy_steps[number]:
-                energies = {name: part[f"energy/{number}/{name}"] for name in MEASURES}
-                recorder.write("summary", index, energies, layer=layer)
+        for together in self._together():
+            first = together[0]
+            arrays = {stored: part[one.key(stored)] for one in together for _, stored in one.arrays}
+            chosen = np.isin(index, first.samples)
+            if chosen.any():
+                recorder.write(first.section, index[chosen], arrays, layer=first.place)
         if self.results:
             recorder.write("result", index, {name: part[f"result/{name}"] for name in self.results})
+
+
+def _group(together: Sequence[Watched]) -> GroupDeclaration:
+    """The group of observables with the same steps and samples."""
+    first = together[0]
+    samples, steps = len(first.samples), len(first.steps)
+    arrays = tuple(
+        ArrayDeclaration(
+            stored, ("sample", "step", *v.dims), (samples, steps, *v.shape), v.dtype or "float32", v.units,
+            v.long_name, f"{v.description}; of the first initial state, not a number after the sample has left",
+        )
+        for one in together for v, stored in one.arrays
+    )  # fmt: skip
+    numbers = {dim: list(values) for one in together for dim, values in one.taken.coordinates.items()}
+    coordinates = {"step": list(first.steps), **numbers}
+    return GroupDeclaration(first.section, arrays, layer=first.place, coordinates=coordinates)  # pyright: ignore[reportArgumentType]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from oscillo.network import Network
+from oscillo.observables import RecordingSpec
 from oscillo.training.evaluation_spec import EarlyStopSpec, EvaluationSpec
-from oscillo.training.spec import ObservableSpec, RecordingSpec
 
 
 def answer_steps(steps: int) -> list[int]:
@@ -19,11 +19,6 @@ def answer_steps(steps: int) -> list[int]:
 def vote_counts(members: int) -> list[int]:
     """1, 2, 4, ... and all: how many of the members are let vote."""
     return answer_steps(members)
-
-
-def recorded_steps(observable: ObservableSpec | None, steps: int) -> list[int]:
-    """Steps at which an observable is kept: every n-th, and the last; none when it is not recorded."""
-    return [] if observable is None else sorted({*range(0, steps + 1, observable.every), steps})
 
 
 @dataclass(frozen=True)
@@ -40,33 +35,15 @@ class Schedule:
     """Whether answers are also read out a single step before those, to be compared."""
     early_stop: EarlyStopSpec | None
     """When samples leave."""
-    state_steps: tuple[tuple[int, ...], ...]
-    """Steps at which states are kept, for each layer."""
-    energy_steps: tuple[tuple[int, ...], ...]
-    """Steps at which energies are kept, for each layer; none in a layer without energy."""
 
     @classmethod
     def of(cls, network: Network, evaluation: EvaluationSpec, recording: RecordingSpec | None) -> Schedule:
         """The schedule of an evaluation; without a recording only its end is looked at."""
         steps = network.steps_of(evaluation.steps)
         last = steps[network.iterated]
-        observables = recording.observables if recording else None
-        state = observables.state if observables else None
-        energy = observables.energy if observables else None
         answers = answer_steps(last) if recording and recording.answers else [last]
-        energies = [
-            set(recorded_steps(energy if layer.measures_energy else None, count))
-            for layer, count in zip(network.layers, steps, strict=True)
-        ]
-        if energies[network.iterated] and evaluation.early_stop:
-            # The last energy of a sample that leaves is one of those that are kept.
-            energies[network.iterated].update(evaluation.early_stop.looks(last))
-        return cls(
-            tuple(steps), network.iterated, tuple(answers), bool(recording and recording.answers),
-            evaluation.early_stop,
-            tuple(tuple(recorded_steps(state, count)) for count in steps),
-            tuple(tuple(sorted(each)) for each in energies),
-        )  # fmt: skip
+        successive = bool(recording and recording.answers)
+        return cls(tuple(steps), network.iterated, tuple(answers), successive, evaluation.early_stop)
 
     @property
     def last(self) -> int:

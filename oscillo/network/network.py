@@ -117,6 +117,8 @@ class Way(NamedTuple):
     """Told every state and its measures."""
     unrolling: Unrolling = PLAIN
     """Lead-in and gradient checkpointing."""
+    enter: Callable[[int, Tensor | None], None] | None = None
+    """Told the number and the stimulus of a layer before its first step."""
 
 
 class Start(NamedTuple):
@@ -264,6 +266,8 @@ class Network(nn.Module):
         """First state of a layer, and its stimulus."""
         layer = self.layers[number]
         stimulus = layer.stimulus_of(features)
+        if way.enter is not None:
+            way.enter(number, stimulus)
         given = initial if number == 0 else None
         if isinstance(given, dict):
             return layer.initial_state(given["x"], given.get("v")), stimulus

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +15,8 @@ from torch.utils.flop_counter import flop_registry
 from oscillo.draws import Draws
 from oscillo.layout import State
 from oscillo.network.oscillator_layer import OscillatorLayer
-from oscillo.simulation.observables import Moment, Observable, Series, Summary
+from oscillo.observables import Moment
+from oscillo.simulation.observed import Observed
 
 _SHORT = 1e-6
 """Share of a step that is taken by an integrator that chooses its own steps: it then takes one."""
@@ -33,15 +34,15 @@ class Cost(NamedTuple):
     """Bytes beside them for each member of the batch."""
 
 
-def cost_of(layer: OscillatorLayer, observables: Iterable[Observable], stimulus: Tensor | None) -> Cost:
+def cost_of(layer: OscillatorLayer, observed: Observed, stimulus: Tensor | None) -> Cost:
     """What one evaluation computes, and what a step and an observation hold at most.
 
     Args:
         layer: of one member, with the past of delays as short as can be.
-        observables: what is taken from it.
+        observed: what is taken from it.
         stimulus: of one sample, or None.
     """
-    one, two = (_Held(layer, observables, stimulus, samples) for samples in (1, 2))
+    one, two = (_Held(layer, observed, stimulus, samples) for samples in (1, 2))
     each = max(0, two.peak - one.peak)
     return Cost(one.flops, max(0, one.peak - each), each)
 
@@ -59,13 +60,11 @@ def sample_states(layer: OscillatorLayer, samples: int, device: str = "cpu") -> 
 class _Held:
     """What some samples hold at most in a step and in an observation."""
 
-    def __init__(
-        self, layer: OscillatorLayer, observables: Iterable[Observable], stimulus: Tensor | None, samples: int
-    ) -> None:
+    def __init__(self, layer: OscillatorLayer, observed: Observed, stimulus: Tensor | None, samples: int) -> None:
         self.layer = layer
         self.state = sample_states(layer, samples)
         self.stimulus = None if stimulus is None else stimulus.expand(samples, *stimulus.shape[1:])
-        self.observables = list(observables)
+        self.observed = observed
         self.flops = _counted(self._evaluate).flops
         self.peak = max(_counted(work).peak for work in (self._step, self._observe))
 
@@ -80,12 +79,9 @@ class _Held:
 
     def _observe(self) -> Any:
         moment = Moment(self.layer, self.state, self.stimulus, 0 * self.layer.dt.double())
-        found = []
-        for one in self.observables:
-            if isinstance(one, Series):
-                found.append(one.measure(moment))
-            elif isinstance(one, Summary):
-                one.update(one.start(moment), moment)  # what it keeps is counted apart, and lasts
+        found = [taken.measure(moment) for group in self.observed.groups for taken in group.taken]
+        for summary, _ in self.observed.summaries.values():
+            summary.update(summary.start(moment), moment)  # what it keeps is counted apart, and lasts
         return found
 
 

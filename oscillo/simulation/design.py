@@ -11,32 +11,19 @@ from torch import Tensor
 
 from oscillo.network import NetworkSpec
 from oscillo.network.oscillator_layer import OscillatorLayer
+from oscillo.observables import RecordingSpec
 from oscillo.simulation.ensemble import EnsembleSpec, Member, layer_of
 from oscillo.simulation.initial import InitialSpec
-from oscillo.simulation.observables import Observable, ObservableSpec
-from oscillo.simulation.recording import SimulationRecording, Times
+from oscillo.simulation.observed import Observed, observed
 
 
 class Course(NamedTuple):
-    """How long a simulation goes, and when it is recorded; all in steps."""
+    """How long a simulation goes; all in steps."""
 
     steps: int
     transient: int = 0
     """Steps at the beginning that the summary leaves out."""
     recorded_from: int = 0
-    every: int = 1
-    states_every: int | None = None
-    """None when states are not kept."""
-
-    @property
-    def series(self) -> Times:
-        """When series are recorded."""
-        return Times(self.recorded_from, self.every, self.steps)
-
-    @property
-    def states(self) -> Times | None:
-        """When states are kept."""
-        return None if self.states_every is None else Times(self.recorded_from, self.states_every, self.steps)
 
 
 @dataclass(frozen=True)
@@ -53,7 +40,7 @@ class Design:
     """Where members start."""
     ensemble: EnsembleSpec
     """The members."""
-    observables: Sequence[ObservableSpec]
+    recording: RecordingSpec
     """What is taken from them."""
     seed: int
     """Of the run."""
@@ -81,11 +68,14 @@ class Design:
         assert isinstance(layer, OscillatorLayer)
         return layer
 
-    def built_observables(self, layer: OscillatorLayer) -> list[Observable]:
-        """The observables of a layer."""
-        return [spec.build(layer, float(layer.dt) * self.course.every) for spec in self.observables]
+    def observed(self, layer: OscillatorLayer) -> Observed:
+        """What is taken from the members of a layer.
 
-    def recording(self, layer: OscillatorLayer, observables: Sequence[Observable]) -> SimulationRecording:
-        """What all members leave in the store."""
-        series, states = self.course.series, self.course.states
-        return SimulationRecording(layer, observables, self.ensemble, series, states, self.dtype)
+        Raises:
+            LocatedError: when something does not fit, with its place in the declaration of the recording.
+        """
+        course = self.course
+        return observed(
+            self.recording, layer, first=course.recorded_from, steps=course.steps, members=self.ensemble.size,
+            dtype=self.dtype,
+        )  # fmt: skip

@@ -14,7 +14,7 @@ from oscillo.simulation.plan import design_of
 from oscillo.simulation.recording import member_columns
 from oscillo.simulation.simulation import Simulation
 from oscillo.simulation.task import SimulationTaskSpec
-from oscillo.spec import SpecError, SpecProblem
+from oscillo.spec import LocatedError, SpecError, SpecProblem
 from oscillo.stacking import NotStackable
 from oscillo.training import Checkpoints
 from oscillo.training.hardware import choose_device, missing_for_compiling, return_freed_memory
@@ -44,6 +44,8 @@ def prepare(loaded: LoadedSpec) -> Simulation:
     except NotStackable as error:
         problem = SpecProblem(("task", "ensemble"), f"its members cannot run as one batch: {error}")
         raise SpecError.at(loaded.document, [problem]) from error
+    except LocatedError as error:
+        raise SpecError.at(loaded.document, [SpecProblem(("recording", *error.path), str(error))]) from None
     if spec.compile == "on" and not simulation.layer.compilable:
         words = "this integrator or coupling is not made of operations that compile; leave `compile` out"
         raise SpecError.at(loaded.document, [SpecProblem(("compile",), words)])
@@ -72,7 +74,7 @@ def execute(
     assert isinstance(task, SimulationTaskSpec)
     report(f"run {directory.path}")
     checkpoints, steps = Checkpoints(directory.checkpoints, 2), simulation.course.steps
-    with TrajectoryStore(directory.data, {"spec_sha256": spec_sha256}) as store:
+    with TrajectoryStore(directory.data, {"spec_sha256": spec_sha256}, fsync=spec.recording.fsync) as store:
         done = max((int(file.stem.removeprefix("step_")) for file in checkpoints.files()), default=0)
         if done:
             report(f"going on after {done} of {steps} steps")
@@ -96,7 +98,7 @@ def _log(directory: RunDirectory, steps: int, simulation: Simulation, summary: M
 
 def _told(simulation: Simulation, summary: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """One number for each member: means and spreads of series, and what the integrator did."""
-    names = [f"{v.name}_{what}" for v in simulation.recording.moments for what in ("mean", "std")]
+    names = [f"{name}_{what}" for name in simulation.observed.moments for what in ("mean", "std")]
     single = [name for name, value in summary.items() if value.ndim == 1 and name not in names]
     kept = [name for name in single if name not in ("diverged_at", "diverged_oscillator")]
     return {name: summary[name].cpu() for name in [*names, *kept]}

@@ -14,10 +14,11 @@ from torch import Tensor
 from oscillo.couplings.delays import Delays, DelaySpec
 from oscillo.layout import State
 from oscillo.network.oscillator_layer import OscillatorLayer
+from oscillo.observables import Moment
 from oscillo.quantities import bytes_text
 from oscillo.simulation.cost import Cost, cost_of, sample_states
 from oscillo.simulation.design import Design
-from oscillo.simulation.observables import Moment, Summary
+from oscillo.simulation.recording import SimulationRecording
 from oscillo.spec import Spec, SpecProblem
 from oscillo.spec.source import SpecPath
 from oscillo.stacking import bytes_of
@@ -41,8 +42,8 @@ class Memory:
     """What delayed couplings need of the past."""
     parameters: int
     """Numbers of the layer; what differs from member to member is there for each."""
-    sums: dict[int, int]
-    """What observables keep of the whole run, by their places."""
+    sums: dict[str, int]
+    """What observables keep of the whole run, by their names."""
 
     @property
     def total(self) -> int:
@@ -74,7 +75,7 @@ class Estimate:
     def __init__(self, design: Design) -> None:
         self.design, self.layer = design, design.layer(design.ensemble.ends)
         self.dt: float = design.network.layers[0].integrator.step_size  # pyright: ignore[reportAttributeAccessIssue]
-        self.observables = design.built_observables(self.layer)
+        self.observed = design.observed(self.layer)
         delays = self.layer.oscillators.coupling.delay_range
         self.longest_delay = 0.0 if delays is None else delays[1]
         _shorten_past(self.layer)
@@ -88,20 +89,20 @@ class Estimate:
     @property
     def recording(self) -> int:
         """Bytes in the store."""
-        return self.design.recording(self.layer, self.observables).bytes
+        return SimulationRecording(self.observed, self.design.ensemble).bytes
 
     @cached_property
     def cost(self) -> Cost:
         """What moves while a batch takes a step."""
         layer = self.design.layer(self.design.ensemble.ends[:1])
-        observables = self.design.built_observables(layer)
+        observed = self.design.observed(layer)
         _shorten_past(layer)
         seen, given = layer.seen, self.design.arriving
         nothing = torch.zeros(*seen.sites, seen.channels, dtype=self.design.dtype)
         arriving = nothing if given is None else given.to(self.design.dtype)
         with torch.no_grad():
             stimulus = layer.stimulus_of(arriving.unsqueeze(0))
-        return cost_of(layer, observables, stimulus)
+        return cost_of(layer, observed, stimulus)
 
     @property
     def step_bytes(self) -> int:
@@ -124,16 +125,16 @@ class Estimate:
         history = of(past - slotted) + of(slotted) // short * self.slots
         return Memory(
             of(own), of(state.keys() - own - past), history, bytes_of(self.layer, size),
-            {number: size * count for number, count in sums.items()},
+            {name: size * count for name, count in sums.items()},
         )  # fmt: skip
 
     @torch.no_grad()
-    def _kept(self, device: str) -> tuple[State, dict[int, int]]:
+    def _kept(self, device: str) -> tuple[State, dict[str, int]]:
         """One member's state, and the bytes that observables keep of it."""
         state = sample_states(self.layer, 1, device)
         moment = Moment(self.layer, state, None, torch.zeros((), dtype=torch.float64))
-        summaries = ((number, one) for number, one in enumerate(self.observables) if isinstance(one, Summary))
-        return state, {number: _bytes(one.start(moment).values()) for number, one in summaries}
+        summaries = self.observed.summaries.items()
+        return state, {name: _bytes(summary.start(moment).values()) for name, (summary, _) in summaries}
 
 
 def crowded(estimate: Estimate, free: int) -> list[SpecProblem]:
@@ -165,10 +166,10 @@ def _too_much(estimate: Estimate, usable: float) -> SpecProblem:
         words = f"{told}, one for every step of {estimate.dt:g}: {bytes_text(memory.history)}, {_can(usable)}"
         remedy = "a shorter delay, or longer steps" if size == 1 else "a shorter delay, longer steps, or fewer members"
         return SpecProblem(_delay_place(design), words, f"take {remedy}")
-    largest = max(memory.sums, key=lambda number: memory.sums[number], default=None)
+    largest = max(memory.sums, key=lambda name: memory.sums[name], default=None)
     if largest is not None and memory.sums[largest] > memory.total / 2:
         words = f"keeps {bytes_text(memory.sums[largest])} for {whom} together, {_can(usable)}"
-        return SpecProblem(("task", "observables", largest), words, f"leave it out{fewer}")
+        return SpecProblem(("recording", "observables", largest), words, f"leave it out{fewer}")
     held = max(memory.total, memory.building)
     words = f"{size:,} members hold {bytes_text(held)}, {_can(usable)}"
     fits = int(size * usable / held)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 import torch
 
 from oscillo.layout import StateShape
+from oscillo.observables import Clock
 from oscillo.quantities import bytes_text, count_text, shape_text
 from oscillo.runspec import RunSpec
 from oscillo.simulation.design import Design
 from oscillo.simulation.memory import Estimate, Memory, crowded
+from oscillo.simulation.observed import Group
 from oscillo.simulation.task import SimulationTaskSpec
 from oscillo.training.hardware import choose_device, free_memory
 
@@ -39,6 +41,8 @@ class SimulationPlan:
     """What a step, or an observation, of one batch takes for itself; 0 where that is not known."""
     recording: int
     """Bytes in the store."""
+    groups: list[Group]
+    """What is recorded along time."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -92,9 +96,12 @@ class SimulationPlan:
         return f"{each}, {self.evaluations} in a step: {count_text(self.total_flops)}FLOP in all"
 
     def _recorded(self) -> str:
-        series, states = self.design.course.series, self.design.course.states
-        kept = f", states at {states.count:,}" if states is not None else ""
-        return f"series at {series.count:,} times{kept}"
+        course = self.design.course
+        told = [f"summary after step {course.transient:,}"] if course.transient else ["summary"]
+        for group in self.groups:
+            exactly = "about " if isinstance(group.cadence, Clock) else ""
+            told.append(f"{group.path} at {exactly}{group.cadence.count:,} times")
+        return ", ".join(told)
 
 
 def plan_simulation(spec: RunSpec) -> SimulationPlan:
@@ -112,7 +119,7 @@ def plan_simulation(spec: RunSpec) -> SimulationPlan:
     flops, step = (0, 0) if refused else (estimate.cost.flops, estimate.step_bytes)
     return SimulationPlan(
         spec.name, str(device), spec.precision, layer.shape, estimate.design, estimate.dt, layer.integrator.evaluations,
-        flops, estimate.memory, step, estimate.recording, notes,
+        flops, estimate.memory, step, estimate.recording, estimate.observed.groups, notes,
     )  # fmt: skip
 
 
@@ -131,4 +138,4 @@ def design_of(spec: RunSpec) -> Design:
     task = spec.task
     assert isinstance(task, SimulationTaskSpec)
     dtype = torch.float64 if spec.precision == "float64" else torch.float32
-    return task.design(spec.network, spec.sites, seed=spec.seed, dtype=dtype)
+    return task.design(spec.network, spec.sites, spec.recording, seed=spec.seed, dtype=dtype)

@@ -15,12 +15,13 @@ from oscillo.integrators.dopri5 import Dopri5
 from oscillo.integrators.loop import plain_steps, time_of
 from oscillo.layout import State
 from oscillo.measures import Moments, Running
+from oscillo.observables import Moment
 from oscillo.recording import RecordingError, TrajectoryStore
 from oscillo.simulation.batch import Batch, joined
 from oscillo.simulation.design import Design
 from oscillo.simulation.ensemble import Member
-from oscillo.simulation.observables import Moment, Series, Summary
-from oscillo.simulation.recording import SERIES, STATES
+from oscillo.simulation.observed import SERIES, Group
+from oscillo.simulation.recording import SimulationRecording
 from oscillo.simulation.standing import Pending, Standing
 from oscillo.training import Checkpoints
 
@@ -52,10 +53,8 @@ class Simulation:
         self.step_size: float = design.network.layers[0].integrator.step_size  # pyright: ignore[reportAttributeAccessIssue]
         if isinstance(layer.integrator, Dopri5):
             layer.integrator.raises = len(self.members) == 1
-        built = design.built_observables(layer)
-        self.series = [one for one in built if isinstance(one, Series)]
-        self.summaries = [one for one in built if isinstance(one, Summary)]
-        self.recording = design.recording(layer, built)
+        self.observed = design.observed(layer)
+        self.recording = SimulationRecording(self.observed, design.ensemble)
         self.draws = _draws(self.members, design.seed, device)
         rows = torch.arange(len(self.members), device=device)
         self._batches = [self.batch(some) for some in rows.split(design.batch_size)]
@@ -115,7 +114,7 @@ class Simulation:
         self.recording.declare(store)
         standing = self._resumed(store, checkpoints)
         if standing is None:
-            self.recording.write_members(store)
+            self.recording.write_fixed(store)
             standing = Standing.at_start(self.initial_state())
         if len(self._batches) > 1:  # whose steps are written into these tensors, so none may lie in another's memory
             standing.state = {name: value.clone() for name, value in standing.state.items()}
@@ -168,7 +167,8 @@ class Simulation:
         """
         self._observe(standing, pending)
         course, step = self.course, standing.step
-        due = min(times.after(step) for times in (course.series, course.states) if times is not None)
+        known = (cadence.after(step) for cadence in self.observed.cadences)
+        due = min((step for step in known if step is not None), default=course.steps)
         mark = (step // _STEPS_BETWEEN_MARKS + 1) * _STEPS_BETWEEN_MARKS
         end = min(step + most, due, mark, course.steps)
         standing.whole = False
@@ -188,52 +188,64 @@ class Simulation:
     @torch.no_grad()
     def _observe(self, standing: Standing, pending: Pending) -> None:
         """Measure all members where they stand, as far as something is due and was not measured yet."""
-        step, states = standing.step, self.course.states
-        now = {SERIES: self.course.series.has(step), STATES: states is not None and states.has(step)}
-        if step <= standing.observed or not any(now.values()):
+        step = standing.step
+        if step <= standing.observed:
             return
-        t = time_of(step, self.dt)
-        standing.whole = False
-        if now[STATES]:
-            pending.take(STATES, self._time(step), self.recording.state_record(standing.state))
-        if now[SERIES]:
-            moments = [Moment(one.layer, one.of(standing.state), one.stimulus, t) for one in self._batches]
-            found: dict[str, Tensor] = {}
-            for series in self.series:
-                found |= joined([series.measure(moment) for moment in moments])
-            pending.take(SERIES, self._time(step), found)
-            if step >= self.course.transient:
-                self._sum_up(standing.running, moments, found)
+        groups = [group for group in self.observed.groups if group.cadence.has(step)]
+        summaries = [name for name, (_, cadence) in self.observed.summaries.items() if cadence.has(step)]
+        if not groups and not summaries:
+            return
+        standing.whole, t = False, time_of(step, self.dt)
+        moments = [Moment(one.layer, one.of(standing.state), one.stimulus, t) for one in self._batches]
+        for group in groups:
+            found = self._measured(group, moments)
+            pending.take(group.path, self._time(step), found)
+            if group.path == SERIES and step >= self.course.transient:
+                self._sum_up(standing.running, found)
+        if step >= self.course.transient:
+            for name in summaries:
+                self._summarise(name, standing.running, moments)
         standing.observed, standing.whole = step, True
+
+    @staticmethod
+    def _measured(group: Group, moments: list[Moment]) -> dict[str, Tensor]:
+        """What a group records at one time, by the names under which it is stored."""
+        rows = None if group.rows is None else torch.tensor(group.rows)
+        found, names = {}, {(taken.name, variable.name): name for taken, variable, name in group.stored()}
+        for taken in group.taken:
+            for name, value in joined([taken.measure(moment) for moment in moments]).items():
+                found[names[taken.name, name]] = value if rows is None else value[rows.to(value.device)]
+        return found
 
     def _time(self, step: int) -> float:
         """Time of a step, to twelve digits: 0.3 and not 0.30000000000000004."""
         return float(f"{step * self.step_size:.12g}")
 
-    def _sum_up(self, running: Running, moments: list[Moment], found: dict[str, Tensor]) -> None:
-        """Take an observation into the summaries."""
-        for variable in self.recording.moments:
-            prefix, values = f"moments.{variable.name}.", found[variable.name]
+    def _sum_up(self, running: Running, found: dict[str, Tensor]) -> None:
+        """Take an observation into the means and spreads of series."""
+        for name in self.observed.moments:
+            prefix, values = f"moments.{name}.", found[name]
+            values = values.float() if values.dtype == torch.float16 else values
             kept = _under(running, prefix) or self._moments.start(values)
             running |= {f"{prefix}{key}": value for key, value in self._moments.update(kept, values).items()}
-        for number, summary in enumerate(self.summaries):
-            prefix = f"summary{number}."
-            pairs = list(zip(moments, self._batches, strict=True))
-            kept = _under(running, prefix) or joined([summary.start(moment) for moment, _ in pairs])
-            for moment, batch in pairs:
-                kept = batch.put(summary.update(batch.of(kept), moment), kept)
-            running |= {f"{prefix}{name}": value for name, value in kept.items()}
+
+    def _summarise(self, name: str, running: Running, moments: list[Moment]) -> None:
+        """Take an observation into a summary."""
+        prefix, (summary, _) = f"summary.{name}.", self.observed.summaries[name]
+        kept = _under(running, prefix) or joined([summary.start(moment) for moment in moments])
+        for moment, batch in zip(moments, self._batches, strict=True):
+            kept = batch.put(summary.update(batch.of(kept), moment), kept)
+        running |= {f"{prefix}{key}": value for key, value in kept.items()}
 
     def _summary(self, standing: Standing) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
-        for number, summary in enumerate(self.summaries):
-            kept = _under(standing.running, f"summary{number}.")
-            if kept:
+        for name, (summary, _) in self.observed.summaries.items():
+            if kept := _under(standing.running, f"summary.{name}."):
                 found |= joined([summary.result(batch.of(kept)) for batch in self._batches])
-        for variable in self.recording.moments:
-            if kept := _under(standing.running, f"moments.{variable.name}."):
+        for name in self.observed.moments:
+            if kept := _under(standing.running, f"moments.{name}."):
                 result = self._moments.result(kept)
-                found |= {f"{variable.name}_mean": result["mean"], f"{variable.name}_std": result["deviation"]}
+                found |= {f"{name}_mean": result["mean"], f"{name}_std": result["deviation"]}
         marks = {name: standing.marks[name] for name in ("diverged_at", "diverged_oscillator")}
         return found | marks | self._statistics(standing)
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from oscillo.layout import State
 from oscillo.measures import Running
 from oscillo.recording import TrajectoryStore
-from oscillo.simulation.recording import SERIES, STATES, SimulationRecording
+from oscillo.simulation.observed import SERIES
+from oscillo.simulation.recording import SimulationRecording
 
 _BYTES_BETWEEN_COMMITS = 64 * 2**20
 
@@ -122,8 +123,9 @@ class Pending:
         self._pause = seconds
 
     def _clear(self) -> None:
-        self.rows: dict[str, list[dict[str, Tensor]]] = {SERIES: [], STATES: []}
-        self.times: dict[str, list[float]] = {SERIES: [], STATES: []}
+        groups = [group.path for group in self.recording.observed.groups]
+        self.rows: dict[str, list[dict[str, Tensor]]] = {path: [] for path in groups}
+        self.times: dict[str, list[float]] = {path: [] for path in groups}
         self._bytes = 0
 
     def take(self, group: str, t: float, found: dict[str, Tensor]) -> None:
@@ -133,8 +135,8 @@ class Pending:
         self.times[group].append(t)
         self._bytes += sum(value.numel() * value.element_size() for value in held.values())
         if group == SERIES:
-            shown = self.recording.moments[:3]
-            self.numbers = {one.long_name: float(held[one.name].double().nanmean()) for one in shown}
+            shown = list(self.recording.observed.moments)[:3]
+            self.numbers = {name.replace("_", " "): float(held[name].double().nanmean()) for name in shown}
 
     @property
     def due(self) -> bool:

@@ -9,6 +9,8 @@ import torch
 from pydantic import Field
 
 from oscillo.network import NetworkSpec
+from oscillo.observables import OrderParameterSpec, RecordingSpec
+from oscillo.observables.recording_spec import Observables
 from oscillo.simulation.design import Design
 from oscillo.simulation.ensemble import EnsembleSpec
 from oscillo.training import TaskSpec
@@ -27,6 +29,10 @@ class SimulationTaskSpec(TaskSpec):
 
     ensemble: EnsembleSpec = Field(default=EnsembleSpec(), description="Seeds and parameters that run side by side.")
 
+    def default_observables(self, network: NetworkSpec) -> Observables:
+        """The order parameter."""
+        return {"order_parameter": OrderParameterSpec()}
+
     @property
     def initial_differs(self) -> bool:
         """Whether samples of different seeds may start from different states."""
@@ -38,9 +44,10 @@ class SimulationTaskSpec(TaskSpec):
         return 0
 
     def design(
-        self, network: NetworkSpec, sites: tuple[int, ...], *, seed: int = 0, dtype: torch.dtype = torch.float32
-    ) -> Design:
-        """What is simulated.
+        self, network: NetworkSpec, sites: tuple[int, ...], recording: RecordingSpec, *, seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+    ) -> Design:  # fmt: skip
+        """What is simulated, and what of it is recorded.
 
         Raises:
             ValueError: when a file cannot be used.

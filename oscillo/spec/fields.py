@@ -52,11 +52,15 @@ class Holds:
             return [held for field in found for held in field_holds(field)]
         outer, arguments = get_origin(self.type), get_args(self.type)
         if isinstance(outer, type) and issubclass(outer, Mapping) and len(arguments) == 2:
-            return list(holds(arguments[1]))
+            return [held.under(str(key)) for held in holds(arguments[1])]
         if outer is tuple and isinstance(key, int) and Ellipsis not in arguments:
             return list(holds(arguments[key])) if key < len(arguments) else []
         is_row = outer in (list, tuple, set, frozenset) or getattr(outer, "__name__", "") == "Sequence"
         return list(holds(arguments[0])) if is_row and isinstance(key, int) and arguments else []
+
+    def under(self, name: str) -> Holds:
+        """What may stand under a name of a mapping."""
+        return self if self.choice is None else Holds(self.type, self.choice.named(name))
 
     @property
     def words(self) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from oscillo.spec.base import ComponentSpec
@@ -53,9 +54,15 @@ class OneOf:
     kinds at any time, and an error's location holds YAML keys alone (a tagged union would add the tag).
     """
 
-    def __init__(self, role: type[ComponentSpec], default: str | None = None) -> None:
+    def __init__(self, role: type[ComponentSpec], default: str | None = None, *, by_name: bool = False) -> None:
         self.role = role
         self.default = default
+        self.by_name = by_name
+        """Whether it stands in a mapping of names, where a name that is a kind needs no `kind`."""
+
+    def named(self, name: str) -> OneOf:
+        """The same for what stands under a name."""
+        return OneOf(self.role, name if self.by_name and name in _kinds.get(self.role.role, {}) else self.default)
 
     def spec_for(self, value: Any) -> type[ComponentSpec] | None:
         """The class that a raw mapping would be validated by; None when its kind is missing or unknown."""
@@ -109,11 +116,24 @@ class OneOf:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Name the role and leave the kinds to `json_schema`: a kind may hold components of its own role."""
         default = {} if self.default is None else {"x-default-kind": self.default}
-        return {"type": "object", "x-role": self.role.role, **default}
+        by_name = {"x-by-name": True} if self.by_name else {}
+        return {"type": "object", "x-role": self.role.role, **default, **by_name}
+
+
+def _with_kinds(role: type[ComponentSpec], value: Any) -> Any:
+    """A mapping of names with the kinds that its names say."""
+    if not isinstance(value, Mapping):
+        return value
+    known = _kinds.get(role.role, {})
+    return {
+        name: {"kind": name, **one} if isinstance(one, Mapping) and name in known else one
+        for name, one in value.items()
+    }
 
 
 if TYPE_CHECKING:
     Component = Annotated[S, None]
+    Named = Annotated[dict[str, S], None]
 else:
 
     class Component:
@@ -124,3 +144,10 @@ else:
 
         def __class_getitem__(cls, role: type[ComponentSpec]) -> Any:
             return Annotated[role, OneOf(role)]
+
+    class Named:
+        """`Named[ObservableSpec]`: a mapping from names to components; a name that is a kind needs no `kind`."""
+
+        def __class_getitem__(cls, role: type[ComponentSpec]) -> Any:
+            each = Annotated[role, OneOf(role, by_name=True)]
+            return Annotated[dict[str, each], BeforeValidator(partial(_with_kinds, role))]

@@ -87,7 +87,13 @@ def _rewrite(schema: Any, renamed: dict[str, str]) -> Any:
     if not isinstance(schema, dict):
         return schema
     schema = dict(schema)
-    target = None
+    target, named = None, schema.get("additionalProperties")
+    if isinstance(named, dict) and named.get("x-by-name"):
+        schema["additionalProperties"] = {key: value for key, value in named.items() if key != "x-by-name"}
+        kinds = {
+            kind: {"$ref": f"#/$defs/{named['x-role']}.{kind}"} for kind in registered(named["x-role"])[named["x-role"]]
+        }
+        return {**_rewrite(schema, renamed), "properties": kinds, "patternProperties": {"^~": {}}}
     if "x-role" in schema:
         target = _role_name(schema.pop("x-role"), schema.pop("x-default-kind", None))
         schema.pop("type")

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from oscillo.spec.errors import Problem, SpecError
+from oscillo.spec.migrations import recording_of_its_own
 from oscillo.spec.source import Located, located
 
-VERSION = 1
+VERSION = 2
 """The version of the format that this release reads without migration."""
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: recording_of_its_own}
 """For each older version n, the function that turns a raw mapping of version n into one of version n + 1."""
 
 

@@ -84,7 +84,7 @@ class EvaluationSpec(Spec):
     @field_validator("name")
     @classmethod
     def _not_of_training(cls, name: str) -> str:
-        if name in ("train", "validation"):
+        if name in ("train", "training", "validation"):
             raise ValueError(f"metrics called `{name}/...` are those of the training; take another name")
         return name
 

@@ -157,32 +157,3 @@ class TrainingSpec(Spec):
     def trains(self) -> bool:
         """Whether there is an optimiser step to take, and thus any need of training data."""
         return bool(self.steps or self.epochs)
-
-
-class ObservableSpec(Spec):
-    """One quantity that is recorded along the steps of an evaluation."""
-
-    every: int = Field(default=1, ge=1, description="Steps between records; the first and the last are always kept.")
-
-
-class ObservablesSpec(Spec):
-    """What is recorded along the steps."""
-
-    energy: ObservableSpec | None = Field(
-        default=ObservableSpec(), description="Energy and pseudo-energy of every sample, in each layer."
-    )
-    state: ObservableSpec | None = Field(
-        default=ObservableSpec(every=4), description="States of the chosen samples, in each layer."
-    )
-
-
-class RecordingSpec(Spec):
-    """What evaluations leave in the store."""
-
-    samples: int = Field(
-        default=16, ge=0, description="Samples of each evaluation whose states are kept, the first ones."
-    )
-    observables: ObservablesSpec = Field(
-        default=ObservablesSpec(), description="Quantities and how often they are kept."
-    )
-    answers: bool = Field(default=True, description="Whether answers after 1, 2, 4, ... steps are read out as well.")

@@ -14,8 +14,12 @@ from torch import Tensor, nn
 from oscillo.draws import Draws
 from oscillo.network import PLAIN, NetworkSpec, Unrolling
 from oscillo.network.layer import Problem
+from oscillo.observables import EnergySpec, PseudoEnergySpec, RecordingSpec, StateSpec
+from oscillo.observables.recording_spec import Observables
 from oscillo.spec import ComponentSpec
 from oscillo.training.evaluation_spec import EvaluationSpec
+from oscillo.training.recorded import recording_problems
+from oscillo.training.references import Reference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,6 +120,21 @@ class TaskSpec(ComponentSpec):
         """What of that network the task cannot use, each with its place in the network's spec."""
         return []
 
+    def default_observables(self, network: NetworkSpec) -> Observables:
+        """What is recorded where a spec does not say: energies, where there are any, and states."""
+        found = {"energy": EnergySpec(), "pseudo_energy": PseudoEnergySpec(), "state": StateSpec(every=4)}
+        return {name: spec for name, spec in found.items() if not all(spec.unfit(each, ()) for each in network.layers)}
+
+    def recording_problems(
+        self, recording: RecordingSpec, network: NetworkSpec, sites: tuple[int, ...]
+    ) -> list[Problem]:
+        """What of a recording cannot be, each with its place in the declaration of the recording."""
+        return recording_problems(recording, self, network, sites)
+
+    def references(self, run: Any) -> Sequence[Reference]:
+        """What the numbers of a run (`oscillo.open_run`) are compared with in its report; left out, nothing."""
+        return ()
+
     def completed(self, network: NetworkSpec) -> NetworkSpec:
         """The network with what its declaration leaves out, where for this task that is something of its own."""
         return network
@@ -213,6 +232,10 @@ class Task(ABC):
     def arrays(self) -> dict[str, ResultArray]:
         """Which results of each sample are stored, and how."""
         return {}
+
+    def output_array(self) -> ResultArray | None:
+        """How the outputs of a sample would be stored, for a recording that asks for them; None where they cannot."""
+        return None
 
     def shipped_weights(self) -> Path | None:
         """Weights that come with the task for this network, if there are any."""

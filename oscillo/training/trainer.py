@@ -63,15 +63,18 @@ class Trainer:
         log: where metrics go.
         interruption: asked after each step whether to stop.
         validate: looks at validation samples with the averaged weights; None for no such look.
+        watch: told the optimiser steps taken, before the first one and after each, to record what the network does.
     """
 
     def __init__(
         self, task: Task, model: nn.Module, spec: TrainingSpec, *, seed: int, precision: Precision,
         checkpoints: Checkpoints, log: MetricsLog, interruption: Interruption, validate: Validate | None = None,
+        watch: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         self.task, self.model, self.spec, self.seed = task, model, spec, seed
         self.precision: Precision = precision
-        self.checkpoints, self.log, self.interruption, self.validate = checkpoints, log, interruption, validate
+        self.checkpoints, self.log, self.interruption = checkpoints, log, interruption
+        self.validate, self.watch = validate, watch
         self.device = next(model.parameters()).device
         self.optimizer = spec.optimizer.build(model, self.device)
         self.ema = EMA(model, spec.ema) if spec.ema else None
@@ -118,12 +121,14 @@ class Trainer:
         if self.step == 0:
             self.checkpoints.save(0, self.state_dict())
         with progress("training", total, self.step, self._seconds_left) as show:
+            self._watch()
             while self.step < total and not self._out_of_time():
                 index = order(self.seed, self.step, len(data), self.spec.batch_size)
                 loss = self._take_step(data.batch(index), total)
                 self.seconds = before + time.monotonic() - began
                 show(self.step, self._shown(loss))
                 self._log(total)
+                self._watch()
                 if self.interruption.asked:
                     self.checkpoints.save(self.step, self.state_dict())
                     raise Interrupted(self.interruption.signal)
@@ -192,6 +197,11 @@ class Trainer:
         if every and self.validate and self.step % every == 0:
             found = self.validate()
             self.log.write(self.step, {f"validation/{name}": value for name, value in found.items()})
+            self.model.train()
+
+    def _watch(self) -> None:
+        if self.watch is not None:
+            self.watch(self.step)
             self.model.train()
 
     def _write_window(self) -> None:

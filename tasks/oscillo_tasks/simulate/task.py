@@ -11,28 +11,23 @@ from pydantic import Field, model_validator
 
 from oscillo.network import NetworkSpec, OscillatorLayerSpec
 from oscillo.network.layer import Problem
+from oscillo.observables import Every, RecordingSpec, SeriesSpec
 from oscillo.simulation import (
     Course,
     Design,
     InitialSpec,
-    ObservableSpec,
-    OrderParameterSpec,
     SimulationTaskSpec,
     UniformInitialSpec,
 )
-from oscillo.spec import Component, LocatedError, Spec, register
+from oscillo.simulation.observed import objections as objections_to_recording
+from oscillo.spec import Component, LocatedError, register
 from oscillo.stimuli import DrivenStimulusSpec, NoStimulusSpec
+from oscillo.training.references import Reference
 from oscillo.values import read_array
 from oscillo_tasks.simulate.objections import objections
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-class StatesSpec(Spec):
-    """Which states are kept."""
-
-    every: int = Field(default=1, ge=1, description="Steps between kept states.")
 
 
 @register
@@ -54,11 +49,6 @@ class SimulateTaskSpec(SimulationTaskSpec):
     keep_transient: bool = Field(
         default=False, description="Whether series and states are recorded during the transient as well."
     )
-    every: int = Field(default=1, ge=1, description="Steps between observations.")
-    observables: list[Component[ObservableSpec]] = Field(
-        default=[OrderParameterSpec()], description="What is taken from the oscillators at every observation."
-    )
-    states: StatesSpec | None = Field(default=None, description="Keeps states as well; left out, none.")
     initial: Component[InitialSpec] = Field(default=UniformInitialSpec(), description="Where oscillators start.")
     batch: int | None = Field(default=None, ge=1, description="Members that are integrated at once; left out, all.")
     checkpoint_minutes: float = Field(
@@ -93,7 +83,6 @@ class SimulateTaskSpec(SimulationTaskSpec):
             found.append((error.path, str(error)))
         samples = self.ensemble.size
         found += [(("initial", *place), text) for place, text in self.initial.problems(layer, sites, samples)]
-        found += self._unobservable(layer, sites)
         found += self._input_problems(layer, sites)
         if not network.problems(sites):  # what is wrong with the network is told at its own place
             differ = self.initial_differs or layer.noise is not None
@@ -113,18 +102,16 @@ class SimulateTaskSpec(SimulationTaskSpec):
             return network
         return network.model_copy(update={"layers": [first.model_copy(update={"stimulus": NoStimulusSpec()}), *others]})
 
-    def _unobservable(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[Problem]:
-        """What cannot be taken from the layer, or is there twice."""
-        found: list[Problem] = []
-        filled: dict[str, int] = {}
-        for number, observable in enumerate(self.observables):
-            place = ("observables", number)
-            found += [(place, text) for text in observable.problems(layer, sites)]
-            first = filled.setdefault(observable.fills, number)
-            if first != number:
-                text = f"observable {first} fills `{observable.fills}` already; leave one of the two out"
-                found.append((place, text))
-        return found
+    def recording_problems(
+        self, recording: RecordingSpec, network: NetworkSpec, sites: tuple[int, ...]
+    ) -> list[Problem]:
+        """What cannot be taken from the layer, or never comes."""
+        layer = network.layers[0]
+        assert isinstance(layer, OscillatorLayerSpec)
+        course = self.course(layer)
+        return objections_to_recording(
+            recording, layer, sites, first=course.recorded_from, steps=course.steps, members=self.ensemble.size
+        ) + _too_rare(recording, course)
 
     def _input_problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[Problem]:
         """An input that is not there, does not fit, or that nothing takes in."""
@@ -154,26 +141,25 @@ class SimulateTaskSpec(SimulationTaskSpec):
                 f"{self.transient:g} leaves nothing of the {steps * dt:g} that are simulated", "transient"
             )
         first = 0 if self.keep_transient else transient
-        states = None if self.states is None else self.states.every
-        course = Course(steps, transient, first, self.every, states)
-        if course.series.after(transient - 1) + self.every > steps:
-            words = f"fewer than two observations lie in the {steps - transient} steps that the summary is made of"
-            raise LocatedError(f"with {self.every} steps between them {words}", "every")
-        if course.states is not None and course.states.count < 2:
-            text = f"{course.states.every} steps are more than the {steps - first} that are recorded"
-            raise LocatedError(text, "states", "every")
-        return course
+        return Course(steps, transient, first)
 
     def design(
-        self, network: NetworkSpec, sites: tuple[int, ...], *, seed: int = 0, dtype: torch.dtype = torch.float32
-    ) -> Design:
+        self, network: NetworkSpec, sites: tuple[int, ...], recording: RecordingSpec, *, seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+    ) -> Design:  # fmt: skip
         """What is simulated."""
         layer = network.layers[0]
         assert isinstance(layer, OscillatorLayerSpec)
         return Design(
-            network, sites, self.course(layer), self.initial, self.ensemble, self.observables, seed, dtype,
+            network, sites, self.course(layer), self.initial, self.ensemble, recording, seed, dtype,
             60 * self.checkpoint_minutes, self.batch, self._arriving(layer, sites),
         )  # fmt: skip
+
+    def references(self, run: Any) -> list[Reference]:
+        """What theory says, where it says something."""
+        from oscillo_tasks.simulate.references import references
+
+        return references(self, run)
 
     def figures(self, run: Any) -> dict[str, Callable[[], Figure | None]]:
         """What the series show, and where states are kept, what oscillators do."""
@@ -211,3 +197,21 @@ def _whole(name: str, span: float, dt: float) -> int:
         words = f"{span:.9g} is no whole number of steps of {dt:g}"
         raise LocatedError(f"{words}; the nearest is {steps * dt:.9g}", name)
     return steps
+
+
+def _too_rare(recording: RecordingSpec, course: Course) -> list[Problem]:
+    """Cadences that leave fewer than two observations behind the transient, where means are taken."""
+    found: list[Problem] = []
+    for name, spec in recording.chosen.items():
+        single = isinstance(spec, SeriesSpec) and (spec.at or spec.per_decade or spec.seconds)
+        every = spec.every or recording.every
+        if single or every > course.steps - course.recorded_from:
+            continue  # told at its own place, or not summed up
+        times = Every(course.recorded_from, every, course.steps)
+        if times.after(course.transient - 1) + every > course.steps:
+            words = (
+                f"fewer than two observations lie in the {course.steps - course.transient} steps behind the transient"
+            )
+            place = ("every",) if spec.every is None else ("observables", name, "every")
+            found.append((place, f"with {every} steps between them {words}"))
+    return list(dict.fromkeys(found))

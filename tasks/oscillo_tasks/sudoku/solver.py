@@ -17,14 +17,15 @@ from torch import Tensor
 from oscillo.evaluation import EvaluationRecording
 from oscillo.evaluation.block import Block, Passage
 from oscillo.evaluation.collect import collect
+from oscillo.evaluation.kept import Kept
 from oscillo.evaluation.memory import too_much
 from oscillo.network import Network, NetworkSpec
+from oscillo.observables import RecordingSpec
 from oscillo.preparation import weights_of
 from oscillo.recording import RunDirectory
 from oscillo.spec import Document, load_plugins, validate
 from oscillo.training.evaluation_spec import EarlyStopSpec, EvaluationSpec, Selector
 from oscillo.training.hardware import free_memory
-from oscillo.training.spec import ObservablesSpec, RecordingSpec
 from oscillo_tasks.sudoku.boards import BoardError, check, contradictions, digit_string
 from oscillo_tasks.sudoku.task import BoardData, SudokuTaskSpec
 
@@ -34,8 +35,8 @@ SHIPPED = Path(__file__).parent / "weights" / "sudoku_9x9.safetensors"
 BATCH = 128
 """Initial states that go through the network together."""
 
-_KEPT = RecordingSpec(samples=0, observables=ObservablesSpec(state=None), answers=False)
-"""Energies at every step, and nothing else on the way."""
+_KEPT = RecordingSpec(observables={}, answers=False)
+"""Nothing on the way: energies are compared, and told from what is compared."""
 
 _BOARD_FILES = (".csv", ".csv.gz")
 
@@ -118,15 +119,18 @@ class Solver:
         evaluation, record = self._checked(steps, votes, by, early_stop)
         _check_text(board, self.block.side)
         boards = check(board, self.block)
+        schedule, network = record.schedule, self.model.network
+        every = frozenset(range(schedule.last + 1)) if network.layers[network.iterated].measures_energy else frozenset()
         passage = Passage(
-            self.task, self.model, record.schedule, votes, evaluation.batch_size, seed, "float32", record.measured_at
-        )
-        block = Block(passage, BoardData(boards).batch(torch.zeros(1, dtype=torch.int64)), recorded=0, compared=0)
+            self.task, self.model, schedule, votes, evaluation.batch_size, seed, "float32", (), every
+        )  # fmt: skip
+        board_batch = BoardData(boards).batch(torch.zeros(1, dtype=torch.int64))
+        block = Block(passage, board_batch, first=0, compared=0, keep=Kept((), range(1)))
         block.run()
         found = collect(block, record, by)
         member = int(found[f"result/chosen_{by}"][0, -1, -1]) if votes > 1 else 0
         digits = found["result/prediction"][0].reshape(-1)
-        taken, measured = int(block.taken[member]), block.course.measured[record.schedule.iterated]
+        taken, measured = int(block.taken[member]), block.course.measured
         return Answer(
             digit_string(digits), not contradictions(digits[None], self.block), float(found["result/confidence"][0]),
             measured["energy"][member, : taken + 1].numpy() if measured else np.empty(0), member, taken,

@@ -19,6 +19,7 @@ from oscillo.network import PLAIN, NetworkSpec, Unrolling
 from oscillo.network.layer import Problem
 from oscillo.spec import LocatedError, Spec, register
 from oscillo.training import Batch, Data, EvaluationSpec, ResultArray, Results, Task, TaskSpec
+from oscillo.training.references import Reference
 from oscillo.training.progress import progress, report
 from oscillo.training.task import Report
 from oscillo_tasks.sudoku.boards import (
@@ -213,6 +214,12 @@ class SudokuTaskSpec(TaskSpec):
                 found.append(((*place, key), text) if key in BoardsSpec.model_fields else (place, str(error)))
         return found
 
+    def references(self, run: Any) -> list[Reference]:
+        """Rules without search on the same boards, and what was published for such boards."""
+        from oscillo_tasks.sudoku.references import references
+
+        return references(self, run)
+
     def build(self, network: NetworkSpec, seed: int) -> SudokuTask:
         """The task."""
         return SudokuTask(self, network, seed)
@@ -342,6 +349,11 @@ class SudokuTask(Task):
             "givens": ResultArray((), (), "int16", "given digits"),
             "branching": ResultArray((), (), "bool", "needs branching", "naked and hidden singles do not finish it"),
         }
+
+    def output_array(self) -> ResultArray:
+        """Logits of every cell."""
+        sizes = (*self.spec.sites, self.spec.shape.side)
+        return ResultArray(("y", "x", "digit"), sizes, "float32", "logit", "of the digits 1, 2, ... in this order")
 
     def shipped_weights(self) -> Path | None:
         """Weights for 9x9 boards."""

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from oscillo.couplings import GraphCoupling, GraphCouplingSpec
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
-from oscillo.simulation.observables.base import Moment, ObservableSpec, Series, Variable, no_phase, terms_of
+from oscillo.observables.base import Moment, Series, SeriesSpec, no_phase, terms_of
+from oscillo.observables.variable import Variable
 from oscillo.spec import register
 
 
 @register
-class CutSpec(ObservableSpec):
+class CutSpec(SeriesSpec):
     """Weight of the graph's edges between oscillators with cos(theta) > 0 and the others: what max-cut makes large."""
 
     kind: Literal["cut"] = "cut"

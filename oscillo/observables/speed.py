@@ -9,12 +9,13 @@ from torch import Tensor
 
 from oscillo.measures import speed
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
-from oscillo.simulation.observables.base import Moment, ObservableSpec, Series, Variable, site_dims
+from oscillo.observables.base import Moment, Series, SeriesSpec
+from oscillo.observables.variable import Variable, site_dims
 from oscillo.spec import register
 
 
 @register
-class SpeedSpec(ObservableSpec):
+class SpeedSpec(SeriesSpec):
     """|dx/dt|, the mean over all oscillators, or of each."""
 
     kind: Literal["speed"] = "speed"

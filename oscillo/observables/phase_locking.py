@@ -9,7 +9,8 @@ from torch import Tensor
 
 from oscillo.measures import MeanFieldLocking, PhaseLocking, Running
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
-from oscillo.simulation.observables.base import Moment, ObservableSpec, Summary, Variable, counted, no_phase, uncounted
+from oscillo.observables.base import Moment, Summary, SummarySpec, counted, no_phase, uncounted
+from oscillo.observables.variable import Variable
 from oscillo.spec import register
 
 _MOST = 4096
@@ -17,7 +18,7 @@ _MOST = 4096
 
 
 @register
-class PhaseLockingSpec(ObservableSpec):
+class PhaseLockingSpec(SummarySpec):
     """The phase-locking value after the transient: 1 where phase differences stay as they are, towards 0 else."""
 
     kind: Literal["phase_locking"] = "phase_locking"

@@ -10,21 +10,20 @@ from torch import Tensor
 
 from oscillo.measures import MeanFrequency, Running, mean_frequency
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
-from oscillo.simulation.observables.base import (
+from oscillo.observables.base import (
     Moment,
-    ObservableSpec,
     Summary,
-    Variable,
+    SummarySpec,
     counted,
     no_phase,
-    site_dims,
     uncounted,
 )
+from oscillo.observables.variable import Variable, site_dims
 from oscillo.spec import register
 
 
 @register
-class MeanFrequencySpec(ObservableSpec):
+class MeanFrequencySpec(SummarySpec):
     """Angle turned through after the transient, over the time it took, in radians per unit of time.
 
     On the circle whole turns are counted. Elsewhere angles are compared between observations, and an oscillator that

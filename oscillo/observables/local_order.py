@@ -9,12 +9,13 @@ from torch import Tensor
 
 from oscillo.measures import local_order_on_grid, local_order_on_ring
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
-from oscillo.simulation.observables.base import Moment, ObservableSpec, Series, Variable
+from oscillo.observables.base import Moment, Series, SeriesSpec
+from oscillo.observables.variable import Variable
 from oscillo.spec import register
 
 
 @register
-class LocalOrderSpec(ObservableSpec):
+class LocalOrderSpec(SeriesSpec):
     """The length of the mean vector in a window around each oscillator, on a ring or a grid."""
 
     kind: Literal["local_order"] = "local_order"

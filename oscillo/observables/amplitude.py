@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
-from oscillo.simulation.observables.base import Moment, ObservableSpec, Series, Variable
+from oscillo.observables.base import Moment, Series, SeriesSpec
+from oscillo.observables.variable import Variable
 from oscillo.spec import register
 
 
 @register
-class AmplitudeSpec(ObservableSpec):
+class AmplitudeSpec(SeriesSpec):
     """The mean length of the oscillators' vectors: what is left of it when they stop oscillating."""
 
     kind: Literal["amplitude"] = "amplitude"
+    of_population: ClassVar[bool] = True
 
     def problems(self, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[str]:
         """There has to be an amplitude."""

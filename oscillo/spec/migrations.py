@@ -1,0 +1,58 @@
+"""How specs of older versions are brought up to date: one function from each version to the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_LEARNED = {"energy": 1, "state": 4}
+"""What version 1 recorded of evaluations by default, and how often."""
+
+
+def recording_of_its_own(spec: dict[str, Any]) -> dict[str, Any]:
+    """From version 1 to 2: what is recorded is declared in `recording`, by name, for simulations as well."""
+    spec = dict(spec)
+    task, recording = dict(_mapping(spec.get("task"))), dict(_mapping(spec.get("recording")))
+    if task.get("kind") == "simulate" or {"observables", "states", "every"} & task.keys():
+        if (every := task.pop("every", None)) is not None:
+            recording["every"] = every
+        observables = _named(task.pop("observables", None))
+        if (states := task.pop("states", None)) is not None:
+            observables = ({"order_parameter": {}} if observables is None else observables) | {"state": dict(states)}
+        if observables is not None:
+            recording["observables"] = observables
+        spec["task"] = task
+    elif isinstance(old := recording.get("observables"), dict):
+        recording["observables"] = _learned(old)
+    if recording:
+        spec["recording"] = recording
+    return spec
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _named(observables: Any) -> dict[str, Any] | None:
+    """A list of observables by the names that their arrays had."""
+    if not isinstance(observables, list):
+        return None
+    found: dict[str, Any] = {}
+    for one in observables:
+        one = dict(one) if isinstance(one, dict) else {"kind": one}
+        moment = one.get("moment", 1)
+        name = str(one.get("kind")) if moment == 1 else f"{one.get('kind')}_{moment}"
+        found[name] = {key: value for key, value in one.items() if key != "kind" or name != one["kind"]}
+    return found
+
+
+def _learned(old: dict[str, Any]) -> dict[str, Any]:
+    """Energy and states of an evaluation; what was left out had its default, and null was nothing."""
+    found: dict[str, Any] = {}
+    for name, every in _LEARNED.items():
+        given = old.get(name, {})
+        if given is not None:
+            settings = {"every": every, **_mapping(given)}
+            found[name] = settings
+            if name == "energy":
+                found["pseudo_energy"] = dict(settings)
+    return found | {name: value for name, value in old.items() if name not in _LEARNED}
