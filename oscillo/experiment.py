@@ -343,12 +343,15 @@ class _Execution:
         if kept := parts.kept(block_samples(evaluation), len(data)):
             report(f"{evaluation.name}: going on after {kept} of {len(data)} samples")
         with self._store() as store:
-            return evaluate(
+            found = evaluate(
                 self.task, model, evaluation, data, seed=self.spec.seed,
                 precision=self.spec.precision, recording=self.spec.recording, store=store, parts=parts,
                 cost=operations(self.task, self.task.model(), evaluation.steps), check=self.interruption.check,
                 title=f"evaluating {evaluation.name}",
             )  # fmt: skip
+        if store.slow_disk:
+            report(store.slow_disk)
+        return found
 
     def _draw(self) -> None:
         from oscillo.plotting import save_figure

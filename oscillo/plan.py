@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import torch
@@ -215,14 +216,18 @@ def recording_bytes(spec: RunSpec) -> int:
 
 def room_bytes(spec: RunSpec) -> int:
     """Bytes that a run needs at most: until an evaluation is whole, its finished parts lie beside the store."""
-    return recording_bytes(spec) + max(_each_recording(spec), default=0)
+    return recording_bytes(spec) + max(_each_recording(spec, ("summary", "result")), default=0)
 
 
-def _each_recording(spec: RunSpec) -> list[int]:
+def _each_recording(spec: RunSpec, sections: Collection[str] | None = None) -> list[int]:
+    """Bytes of each evaluation in the store, or of some sections of it."""
     return [
-        sum(bytes_expected(group.declarations) for group in record.groups()) if record.samples else 0
+        sum(
+            bytes_expected(group.declarations)
+            for group in record.groups() if sections is None or group.section in sections
+        ) if record.samples else 0
         for _, record in declared_recordings(spec)
-    ]
+    ]  # fmt: skip
 
 
 def kept_bytes(spec: RunSpec, *, compiled: bool) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import torch
 from oscillo.recording import RecordingError, Run, RunDirectory, RunDirectoryError, open_run, provenance
 from oscillo.recording.run_directory import State
 from oscillo.runspec import LoadedSpec
-from oscillo.spec import SpecError, spec_hash, to_yaml
+from oscillo.spec import LocatedError, SpecError, spec_hash, to_yaml
 from oscillo.training import Interrupted, Interruption
 
 
@@ -76,7 +76,7 @@ def refusing(path: Path | None = None) -> Iterator[None]:
     """Say what forbids a run to begin, or the one at `path` to go on; nothing was made or changed."""
     try:
         yield
-    except SpecError:
+    except (SpecError, LocatedError):
         raise  # says it with its place
     except (ValueError, OSError, torch.OutOfMemoryError) as error:
         what = "no run was made" if path is None else f"{path} cannot go on"

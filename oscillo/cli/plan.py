@@ -18,13 +18,15 @@ def plan(spec: SpecFile, changes: Axes = None) -> None:
     from oscillo.questions.sweep import divided, plan_text
     from oscillo.questions.sweep.arguments import split, with_axes
     from oscillo.runspec import checked, read_source
-    from oscillo.spec import locating_failures
+    from oscillo.spec import LocatedError, locating_failures
 
     overrides, swept = split(changes or [])
     loaded = checked(with_axes(read_source(spec, overrides), swept))
     with locating_failures(loaded.spec, loaded.document):
         try:
             text = plan_of(loaded.spec).to_text() if loaded.spec.sweep is None else plan_text(divided(loaded))
+        except LocatedError:
+            raise
         except ValueError as error:
             tell(f"error: {error}")
             raise typer.Exit(WRONG_INPUT) from None

@@ -218,7 +218,9 @@ class Block:
                 if self.course.wanted(number, range(start, end)):
                     watch = self._watch(ids, real)
                     tell = lambda k, at, measures: watch(number, k, at, measures)  # noqa: E731, B023
-                    state = observed_steps(layer, state, stimulus, layer.dt, range(start, end), tell, noise)
+                    measured = lambda k: self.course.measures(number, k)  # noqa: E731
+                    steps = range(start, end)
+                    state = observed_steps(layer, state, stimulus, layer.dt, steps, tell, noise, measured)
                 else:
                     state = plain_steps(layer, state, stimulus, layer.dt, range(start, end), noise)
             there = ids[:real].to(passage.device)

@@ -45,7 +45,7 @@ def block_bytes(evaluation: EvaluationSpec, record: EvaluationRecording) -> int:
     samples = min(block_samples(evaluation), record.samples)
     kept = sum(
         min(samples, len(one.samples)) * len(one.steps) * prod(v.shape) * np.dtype(v.dtype or "float32").itemsize
-        for one in record.watched for v, _ in one.arrays
+        for one in record.watched if not one.is_streamed for v, _ in one.arrays
     )  # fmt: skip
     return trajectory_bytes(record) * samples * evaluation.votes + working_bytes(evaluation, record) + kept
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from oscillo.evaluation.block import Block, Passage
 from oscillo.evaluation.collect import Part, collect
-from oscillo.evaluation.kept import Kept
+from oscillo.evaluation.kept import Streamed
 from oscillo.evaluation.operations import Operations
 from oscillo.evaluation.parts import Parts
 from oscillo.evaluation.recording import SCORES, EvaluationRecording
@@ -67,41 +67,49 @@ def evaluate(
         task, model, record.schedule, evaluation.votes, size, seed, precision, record.watched, record.measured_at, check
     )  # fmt: skip
     model.eval()
-    done = _parts(passage, record, evaluation, data, parts, title)
-    if store is not None and recording is not None:
-        facts = {
-            "steps": list(record.schedule.steps), "samples": total, "members": evaluation.votes, "by": evaluation.by,
-            "early_stop": evaluation.early_stop is not None, "looks": sorted(record.schedule.looks),
-            **(cost.attributes() if cost else {}),
-        }  # fmt: skip
-        with Recorder(store, evaluation.name, record.groups(), facts) as recorder:
-            found = _joined(_written(done, record, recorder))
-    else:
-        found = _joined(done)
+    if store is None or recording is None:
+        return _metrics(task, record, evaluation, _joined(_parts(passage, record, evaluation, data, parts, title)), cost)
+    facts = {
+        "steps": list(record.schedule.steps), "samples": total, "members": evaluation.votes, "by": evaluation.by,
+        "early_stop": evaluation.early_stop is not None, "looks": sorted(record.schedule.looks),
+        **(cost.attributes() if cost else {}),
+    }  # fmt: skip
+    with Recorder(store, evaluation.name, record.groups(), facts, resumable=parts is not None) as recorder:
+        done = _parts(passage, record, evaluation, data, parts, title, recorder)
+        found = _joined(_written(done, record, recorder))
     return _metrics(task, record, evaluation, found, cost)
 
 
 def _parts(
     passage: Passage, record: EvaluationRecording, evaluation: EvaluationSpec, data: Data, parts: Parts | None,
-    title: str | None,
+    title: str | None, recorder: Recorder | None = None,
 ) -> Iterator[Part]:  # fmt: skip
-    """The parts of an evaluation, one after the other: read where they are done, else computed and kept."""
+    """The parts of an evaluation, one after the other: read where they are done, else computed and kept.
+
+    What was streamed to the recorder is on the disk before a part is kept.
+    """
     total, samples, stop = record.samples, block_samples(evaluation), evaluation.early_stop
+    streams = any(one.is_streamed for one in record.watched)
+    if parts and streams and recorder is not None and not recorder.resumed:
+        parts.remove()  # their trajectories are not there
     with ExitStack() as stack:
         show = stack.enter_context(progress(title, total)) if title else None
         for first in range(0, total, samples):
             passage.check()
             count = min(samples, total - first)
             part = parts.load(first, count, record.part_names()) if parts else None
+            stream = Streamed(record.watched, range(first, first + count), recorder)
             if part is None:
                 compared = max(0, min(count, (stop.compare if stop else 0) - first))
-                kept = Kept(record.watched, range(first, first + count))
                 batch = data.batch(torch.arange(first, first + count))
-                block = Block(passage, batch, first=first, compared=compared, keep=kept)
+                block = Block(passage, batch, first=first, compared=compared, keep=stream)
                 block.run(lambda share, at=first, n=count: show(at + int(share * n), {}) if show else None)
-                part = collect(block, record, evaluation.by) | kept.arrays
+                part = collect(block, record, evaluation.by) | stream.kept.arrays
                 if parts:
+                    if streams and recorder is not None:
+                        recorder.flush()
                     parts.save(first, part)
+            stream.done()
             if show:
                 show(first + count, {})
             yield part

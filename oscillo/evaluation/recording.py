@@ -36,6 +36,7 @@ class EvaluationRecording:
         votes: numbers of members that are let vote, 1, 2, 4, ... and all; none without votes.
         watched: observables along the steps; none without a recording.
         measured_at: steps of the iterated layer at which energies are compared by a selector.
+        pieces: samples whose states at a step come together.
 
     Args:
         task: what is evaluated.
@@ -63,6 +64,9 @@ class EvaluationRecording:
             name for name in asked if votes and self._can(name, energies=energies, sums=sums)
         )
         self.measured_at = self._measured_at()
+        # Batches of samples that leave early, or of several initial states, hold any of them.
+        orderly = evaluation.early_stop is None and evaluation.votes == 1
+        self.pieces = evaluation.batch_size if orderly else 1
         self.votes = vote_counts(evaluation.votes) if votes else []
         self.results = self._results()
 
@@ -127,7 +131,7 @@ class EvaluationRecording:
 
     def groups(self) -> list[GroupDeclaration]:
         """All groups of arrays the evaluation fills."""
-        found = [_group(together) for together in self._together()]
+        found = [_group(together, self.pieces) for together in self._together()]
         if self.results:
             arrays = tuple(
                 ArrayDeclaration(
@@ -146,41 +150,41 @@ class EvaluationRecording:
 
     def _together(self) -> list[list[Watched]]:
         """What is recorded along the steps, by its groups in the store."""
-        found: dict[tuple[str, str], list[Watched]] = {}
+        found: dict[tuple[str, str, str | None], list[Watched]] = {}
         for one in self.watched:
-            found.setdefault((one.section, one.place), []).append(one)
+            found.setdefault((one.section, one.layer_name, one.own_name), []).append(one)
         return list(found.values())
 
     def part_names(self) -> set[str]:
         """Names of the arrays that a part of the samples holds, as `collect` gives them."""
         found = {f"result/{name}" for name in self.results}
-        found |= {one.key(stored) for one in self.watched for _, stored in one.arrays}
+        found |= {one.key(stored) for one in self.watched if not one.is_streamed for _, stored in one.arrays}
         return found
 
     def write(self, recorder: Recorder, part: Mapping[str, np.ndarray]) -> None:
         """Hand one part of the samples to the recorder; its arrays are named as `collect` names them."""
         index = part["index"]
         for together in self._together():
-            first = together[0]
-            arrays = {stored: part[one.key(stored)] for one in together for _, stored in one.arrays}
-            chosen = np.isin(index, first.samples)
-            if chosen.any():
-                recorder.write(first.section, index[chosen], arrays, layer=first.place)
+            if not (first := together[0]).is_streamed:
+                arrays = {stored: part[one.key(stored)] for one in together for _, stored in one.arrays}
+                recorder.write(first.section, index, arrays, layer=first.layer_name)
         if self.results:
             recorder.write("result", index, {name: part[f"result/{name}"] for name in self.results})
 
 
-def _group(together: Sequence[Watched]) -> GroupDeclaration:
-    """The group of observables with the same steps and samples."""
+def _group(together: Sequence[Watched], batch: int) -> GroupDeclaration:
+    """The group of observables with the same steps and samples, which come in batches of so many samples at most."""
     first = together[0]
     samples, steps = len(first.samples), len(first.steps)
+    pieces = (min(batch, samples), 1) if first.is_streamed else ()
     arrays = tuple(
         ArrayDeclaration(
             stored, ("sample", "step", *v.dims), (samples, steps, *v.shape), v.dtype or "float32", v.units,
             v.long_name, f"{v.description}; of the first initial state, not a number after the sample has left",
+            pieces=pieces,
         )
         for one in together for v, stored in one.arrays
     )  # fmt: skip
     numbers = {dim: list(values) for one in together for dim, values in one.taken.coordinates.items()}
     coordinates = {"step": list(first.steps), **numbers}
-    return GroupDeclaration(first.section, arrays, layer=first.place, coordinates=coordinates)  # pyright: ignore[reportArgumentType]
+    return GroupDeclaration(first.section, arrays, first.layer_name, coordinates, first.own_name)

@@ -20,6 +20,7 @@ from oscillo.observables import (
     indices,
 )
 from oscillo.observables.cadence import logarithmic
+from oscillo.recording.recorder import Section
 from oscillo.spec import LocatedError
 from oscillo.training.recorded import layers_of
 from oscillo.training.task import Task
@@ -40,14 +41,23 @@ class Watched:
     steps: tuple[int, ...]
     samples: tuple[int, ...]
     """Positions of the samples in the evaluation."""
-    section: str
+    section: Section
     """`trajectory` for the state, `summary` for numbers at the common steps of all samples, else `observables`."""
 
     @property
-    def place(self) -> str:
-        """The layer and, where it has a group of its own, the name."""
-        own = f"/{self.taken.name}" if self.section == "observables" else ""
-        return f"layer{self.layer}{own}"
+    def layer_name(self) -> str:
+        """Name of the layer in the store."""
+        return f"layer{self.layer}"
+
+    @property
+    def own_name(self) -> str | None:
+        """Its name, where it has a group of its own."""
+        return self.taken.name if self.section == "observables" else None
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether it goes to the store step by step, and not with the results of its samples."""
+        return self.section != "summary"
 
     @property
     def arrays(self) -> list[tuple[Variable, str]]:
@@ -62,7 +72,7 @@ class Watched:
 
     def key(self, stored: str) -> str:
         """Name of one of its arrays among those of a part of the samples."""
-        return f"{self.section}/{self.place}/{stored}"
+        return "/".join(part for part in (self.section, self.layer_name, self.own_name, stored) if part)
 
 
 def watched(
@@ -81,7 +91,7 @@ def watched(
             well, so that the last one of a sample that leaves is among them.
 
     Raises:
-        LocatedError: when something does not fit, with its place in the declaration of the recording.
+        LocatedError: when something does not fit, with its place in the spec.
     """
     found = []
     for name, spec in recording.chosen.items():
@@ -92,13 +102,13 @@ def watched(
                 taken = Taken(name, spec, series, network.layers[number].shape, "float32")
                 kept = _samples(spec, taken, recording, samples)
             except LocatedError as error:
-                raise LocatedError(str(error), "observables", name, *error.path) from None
+                raise LocatedError(str(error), "recording", "observables", name, *error.path) from None
             common = spec.at is None and spec.per_decade is None and (spec.every or recording.every) == recording.every
             together = common and taken.is_single and len(kept) == samples and not taken.coordinates
             further = looks if together and number == network.iterated else ()
             at = _steps(spec, recording, steps[number], further)
             if at and kept:
-                section = "summary" if together else "observables"
+                section: Section = "summary" if together else "observables"
                 if isinstance(spec, StateSpec) and name == _ALONE:
                     section = "trajectory"
                 found.append(Watched(number, taken, at, tuple(kept), section))

@@ -92,14 +92,14 @@ def advance(
 
 def observed_steps(
     layer: Stepping, state: State, stimulus: Tensor | None, dt: Tensor, steps: range, observe: Observer,
-    noise: Noise | None = None,
+    noise: Noise | None = None, measured: Callable[[int], bool] = lambda k: True,
 ) -> State:  # fmt: skip
     """Take some steps in a row and tell every state they start from, with its measures; the last state is returned.
 
-    An observer may keep any state, so none is spent.
+    An observer may keep any state, so none is spent. Where a step is not to be `measured` there are no measures.
     """
     for k in steps:
-        following, measures = layer(state, stimulus, time_of(k, dt), dt, noise and noise(k), measure=True)
+        following, measures = layer(state, stimulus, time_of(k, dt), dt, noise and noise(k), measure=measured(k))
         observe(k, state, measures)
         state = following
     return state

@@ -72,7 +72,7 @@ class Design:
         """What is taken from the members of a layer.
 
         Raises:
-            LocatedError: when something does not fit, with its place in the declaration of the recording.
+            LocatedError: when something does not fit, with its place in the spec.
         """
         course = self.course
         return observed(

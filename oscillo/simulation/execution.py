@@ -14,7 +14,7 @@ from oscillo.simulation.plan import design_of
 from oscillo.simulation.recording import member_columns
 from oscillo.simulation.simulation import Simulation
 from oscillo.simulation.task import SimulationTaskSpec
-from oscillo.spec import LocatedError, SpecError, SpecProblem
+from oscillo.spec import SpecError, SpecProblem
 from oscillo.stacking import NotStackable
 from oscillo.training import Checkpoints
 from oscillo.training.hardware import choose_device, missing_for_compiling, return_freed_memory
@@ -44,8 +44,6 @@ def prepare(loaded: LoadedSpec) -> Simulation:
     except NotStackable as error:
         problem = SpecProblem(("task", "ensemble"), f"its members cannot run as one batch: {error}")
         raise SpecError.at(loaded.document, [problem]) from error
-    except LocatedError as error:
-        raise SpecError.at(loaded.document, [SpecProblem(("recording", *error.path), str(error))]) from None
     if spec.compile == "on" and not simulation.layer.compilable:
         words = "this integrator or coupling is not made of operations that compile; leave `compile` out"
         raise SpecError.at(loaded.document, [SpecProblem(("compile",), words)])
@@ -80,6 +78,8 @@ def execute(
             report(f"going on after {done} of {steps} steps")
         with progress("simulating", steps, done) as show:
             summary = simulation.run(store, checkpoints, check=check, show=show)
+        if store.slow_disk:
+            report(store.slow_disk)
     _log(directory, steps, simulation, summary)
     if alone:
         _show(simulation, summary)

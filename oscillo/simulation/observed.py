@@ -90,7 +90,7 @@ def observed(
         dtype: of the simulation.
 
     Raises:
-        LocatedError: when something does not fit, with its place in the declaration of the recording.
+        LocatedError: when something does not fit, with its place in the spec.
     """
     kept = "float64" if dtype == torch.float64 else "float32"
     dt, summaries, found = float(layer.dt), {}, []
@@ -106,10 +106,8 @@ def observed(
                 common = cadence == Every(first, recording.every, steps) and rows is None
                 found.append(Group(_path(name, spec, taken, common=common), cadence, rows, [taken]))
         except LocatedError as error:
-            raise LocatedError(str(error), "observables", name, *error.path) from None
-    result = Observed(_merged(found), summaries)
-    _refuse_doubles(result)
-    return result
+            raise LocatedError(str(error), "recording", "observables", name, *error.path) from None
+    return Observed(_merged(found), summaries)
 
 
 def objections(
@@ -143,8 +141,9 @@ def objections(
                 if spec.samples is not None:
                     _members(spec, members)
         except LocatedError as error:
-            found.append(((*place, *error.path), str(error)))
-    return found
+            # Without a place of its own it is about the steps between records that all have in common.
+            found.append(((*place, *error.path) if error.path else ("every",), str(error)))
+    return list(dict.fromkeys(found))
 
 
 def _own(spec: ObservableSpec, layer: OscillatorLayerSpec, sites: tuple[int, ...]) -> list[tuple[SpecPath, str]]:
@@ -188,18 +187,3 @@ def _merged(groups: list[Group]) -> list[Group]:
     if not common:
         return others
     return [Group(SERIES, common[0].cadence, None, [one for group in common for one in group.taken]), *others]
-
-
-def _refuse_doubles(found: Observed) -> None:
-    """No two observables fill one array.
-
-    Raises:
-        LocatedError: when two do, at the later one.
-    """
-    filled: dict[str, str] = {}
-    for name, (summary, _) in found.summaries.items():
-        for variable in summary.variables:
-            if variable.name in filled:
-                text = f"`{filled[variable.name]}` fills `{variable.name}` already; leave one of the two out"
-                raise LocatedError(text, "observables", name)
-            filled[variable.name] = name

@@ -13,6 +13,7 @@ from oscillo.recording import TrajectoryStore, bytes_expected
 from oscillo.recording.declarations import ArrayDeclaration, coordinate
 from oscillo.simulation.ensemble import RUN_SEED, EnsembleSpec, Member
 from oscillo.simulation.observed import SUMMARY, Group, Observed
+from oscillo.spec import LocatedError
 
 # fmt: off
 STATISTICS = {
@@ -39,14 +40,15 @@ class SimulationRecording:
         names: names of the coordinates of what varies, by its place in the spec.
 
     Raises:
-        ValueError: when two observables fill the same array.
+        LocatedError: when two observables fill the same array, or one an array that is always there.
     """
 
     def __init__(self, observed: Observed, ensemble: EnsembleSpec) -> None:
         self.observed, self.members = observed, ensemble.members
         self.names: dict[str, str] = {}
-        declared = [array for group in observed.groups for array in _distinct(self._group(group))]
-        declared += _distinct(self._summary_arrays())
+        self._refuse_doubles()
+        declared = [array for group in observed.groups for array in self._group(group)]
+        declared += self._summary_arrays()
         taken = {array.name for array in declared} | {dim for array in declared for dim in array.dims}
         self.names = ensemble.names(taken)
 
@@ -69,7 +71,7 @@ class SimulationRecording:
             return
         store.append(f"{group}/time", np.asarray(times, dtype=np.float64))
         for name in rows[0]:
-            store.append(f"{group}/{name}", torch.stack([row[name] for row in rows], dim=1).numpy())
+            store.append(f"{group}/{name}", torch.stack([row[name] for row in rows], dim=1).numpy(), owned=True)
 
     def finish(self, store: TrajectoryStore, summary: Mapping[str, Tensor]) -> None:
         """Write the summary; what it does not hold, because nothing of it was measured, is not declared either."""
@@ -91,6 +93,19 @@ class SimulationRecording:
     def _attributes(self) -> dict[str, str]:
         """xarray takes the variables named here for coordinates."""
         return {"coordinates": " ".join(["seed", *self.names.values()])}
+
+    def _refuse_doubles(self) -> None:
+        """No two observables fill one array.
+
+        Raises:
+            LocatedError: when two do, at the later one.
+        """
+        for group in self.observed.groups:
+            taken = [(name, one.name) for one, _, name in group.stored()]
+            _refuse_twice([(dim, None) for dim in ("sample", "seed", "time", *group.coordinates)] + taken)
+        summed = [(v.name, name) for name, (one, _) in self.observed.summaries.items() for v in one.variables]
+        summed += [(f"{name}_{end}", name) for name in self.observed.moments for end in ("mean", "std")]
+        _refuse_twice([(name, None) for name in ("sample", "seed", *STATISTICS)] + summed)
 
     def _group(self, group: Group) -> list[ArrayDeclaration]:
         count, samples = group.cadence.count, len(group.rows or self.members)
@@ -153,16 +168,23 @@ def member_columns(members: Sequence[Member], names: Mapping[str, str]) -> dict[
     return columns
 
 
-def _distinct(declared: list[ArrayDeclaration]) -> list[ArrayDeclaration]:
-    """The arrays of one group.
+def _refuse_twice(arrays: Sequence[tuple[str, str | None]]) -> None:
+    """Refuse arrays of one group that have one name.
+
+    Args:
+        arrays: names, each with the observable that fills the array; None where it is always there.
 
     Raises:
-        ValueError: when two have one name.
+        LocatedError: at the later one.
     """
-    names = [array.name for array in declared]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"two observables fill `{twice[0]}`; leave one of them out")
-    return declared
+    filled: dict[str, str | None] = {}
+    for array, observable in arrays:
+        if array in filled and observable is not None:
+            other = filled[array]
+            by = f"`{other}` fills it" if other else "it is always there"
+            text = f"fills the array `{array}`, and {by}; leave it out, or give it another name"
+            raise LocatedError(text, "recording", "observables", observable)
+        filled[array] = observable
 
 
 def _numbers(dim: str, values: Sequence[float]) -> ArrayDeclaration:

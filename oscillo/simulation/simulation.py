@@ -118,7 +118,7 @@ class Simulation:
             standing = Standing.at_start(self.initial_state())
         if len(self._batches) > 1:  # whose steps are written into these tensors, so none may lie in another's memory
             standing.state = {name: value.clone() for name, value in standing.state.items()}
-        pending = Pending(self.recording, self.design.checkpoint_seconds)
+        pending = Pending(self.recording, store, self.design.checkpoint_seconds)
         commit = lambda: self._commit(store, checkpoints, standing, pending)  # noqa: E731
         try:
             self._go(standing, pending, commit, check, show)
@@ -258,7 +258,7 @@ class Simulation:
 
     def _commit(self, store: TrajectoryStore, checkpoints: Checkpoints, standing: Standing, pending: Pending) -> None:
         """Make what was observed and where all members stand what a reader sees and a resumed run starts from."""
-        pending.flush(store)
+        pending.flush()
         store.commit()
         if standing.whole:  # else something broke off within a step, and the run goes on from the checkpoint before
             checkpoints.save(standing.step, standing.content | {"lengths": store.lengths})

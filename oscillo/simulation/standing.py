@@ -15,7 +15,8 @@ from oscillo.recording import TrajectoryStore
 from oscillo.simulation.observed import SERIES
 from oscillo.simulation.recording import SimulationRecording
 
-_BYTES_BETWEEN_COMMITS = 64 * 2**20
+_BYTES_TOGETHER = 4 * 2**20
+"""What is observed goes to the store in pieces of about this size: each costs a little, however small it is."""
 
 _LEAST_SHARE = 10
 """A commit that takes long is not made again before so many times its duration have gone by."""
@@ -107,15 +108,16 @@ class Pending:
 
     Attributes:
         numbers: to show, of the last observation.
-        committing: whether a commit has begun and has not come to its end.
+        committing: whether something is on its way to the store: a commit, or a part of what the next one will hold.
 
     Args:
         recording: says what goes where.
+        store: takes it.
         seconds: time between commits.
     """
 
-    def __init__(self, recording: SimulationRecording, seconds: float) -> None:
-        self.recording, self.seconds = recording, seconds
+    def __init__(self, recording: SimulationRecording, store: TrajectoryStore, seconds: float) -> None:
+        self.recording, self.store, self.seconds = recording, store, seconds
         self.numbers: dict[str, float] = {}
         self.committing = False
         self._clear()
@@ -124,33 +126,40 @@ class Pending:
 
     def _clear(self) -> None:
         groups = [group.path for group in self.recording.observed.groups]
-        self.rows: dict[str, list[dict[str, Tensor]]] = {path: [] for path in groups}
-        self.times: dict[str, list[float]] = {path: [] for path in groups}
+        self._rows: dict[str, list[dict[str, Tensor]]] = {path: [] for path in groups}
+        self._times: dict[str, list[float]] = {path: [] for path in groups}
         self._bytes = 0
 
     def take(self, group: str, t: float, found: dict[str, Tensor]) -> None:
-        """Keep what was found at a time."""
+        """Keep what was found at a time, and hand over what has gathered when that is much."""
         held = {name: value.detach().to("cpu", copy=True) for name, value in found.items()}
-        self.rows[group].append(held)
-        self.times[group].append(t)
+        self._rows[group].append(held)
+        self._times[group].append(t)
         self._bytes += sum(value.numel() * value.element_size() for value in held.values())
         if group == SERIES:
             shown = list(self.recording.observed.moments)[:3]
             self.numbers = {name.replace("_", " "): float(held[name].double().nanmean()) for name in shown}
+        if self._bytes > _BYTES_TOGETHER:
+            self.committing = True
+            self._hand_over()
+            self.committing = False
 
     @property
     def due(self) -> bool:
         """Whether it is time for a commit."""
-        return self._bytes > _BYTES_BETWEEN_COMMITS or time.monotonic() - self._since > self._pause
+        return time.monotonic() - self._since > self._pause
 
-    def flush(self, store: TrajectoryStore) -> None:
+    def flush(self) -> None:
         """Hand everything to the store, as the beginning of a commit."""
         self.committing, self._began = True, time.monotonic()
-        for group, rows in self.rows.items():
-            self.recording.append(store, group, self.times[group], rows)
-        self._clear()
+        self._hand_over()
 
     def committed(self) -> None:
         """Note that a commit has come to its end."""
         self.committing, self._since = False, time.monotonic()
         self._pause = max(self.seconds, _LEAST_SHARE * (self._since - self._began))
+
+    def _hand_over(self) -> None:
+        for group, rows in self._rows.items():
+            self.recording.append(self.store, group, self._times[group], rows)
+        self._clear()

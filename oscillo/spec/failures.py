@@ -9,7 +9,7 @@ from typing import Any
 
 from oscillo.spec.base import ComponentSpec, Spec
 from oscillo.spec.document import Document
-from oscillo.spec.errors import SpecError, SpecProblem
+from oscillo.spec.errors import LocatedError, SpecError, SpecProblem
 from oscillo.spec.source import SpecPath
 
 
@@ -17,7 +17,8 @@ from oscillo.spec.source import SpecPath
 def locating_failures(spec: Spec, document: Document) -> Iterator[None]:
     """Turn what a component's own code raises, such as `problems` or `build`, into a problem at its place in the spec.
 
-    What was raised outside the components passes as it is.
+    A `LocatedError` says its place by itself, from the root of the spec; what else was raised outside the components
+    passes as it is.
 
     Raises:
         SpecError: with the component, the exception, and the file and line that raised it.
@@ -26,6 +27,8 @@ def locating_failures(spec: Spec, document: Document) -> Iterator[None]:
         yield
     except SpecError:
         raise
+    except LocatedError as error:
+        raise SpecError.at(document, [SpecProblem(error.path, str(error))]) from None
     except Exception as error:
         problem = _problem(error, spec)
         if problem is None:
