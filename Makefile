@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test test-slow test-gpu bench bench-peers setup lint types docs clean
+.PHONY: run test test-slow test-gpu test-browser bench bench-peers setup lint types docs clean
 
 run: setup
 	$(BIN)/oscillo run $(SPEC) $(SET)
@@ -18,6 +18,10 @@ test-slow: setup
 
 test-gpu: setup
 	$(BIN)/python -m pytest -m gpu
+
+# Pages as a browser shows them; needs Chromium.
+test-browser: setup
+	$(BIN)/python -m pytest -m browser
 
 # ONLY=name runs one of the files in tests/benchmarks/.
 bench: setup

@@ -51,7 +51,7 @@ def __getattr__(name: str) -> Any:
     # Importing oscillo must not import torch: the command line asks for help more often than for a network.
     if name in _HOME:
         if name in _GIVES_DATA:
-            import_module("oscillo.analysis")  # what they give has the accessor `osc`
+            import_module("oscillo.accessor")  # what they give has the accessor `osc`
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'oscillo' has no attribute {name!r}")
 

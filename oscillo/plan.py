@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from oscillo.draws import Draws
 from oscillo.evaluation import EvaluationRecording
+from oscillo.evaluation.during_training import TrainingRecord
 from oscillo.evaluation.memory import block_bytes, too_much
 from oscillo.evaluation.operations import operations
 from oscillo.layout import StateShape
@@ -210,8 +211,24 @@ def crowded(spec: RunSpec) -> list[tuple[tuple[str | int, ...], str]]:
 
 
 def recording_bytes(spec: RunSpec) -> int:
-    """Bytes that the evaluations of a run will write into the store, without those whose data are not there."""
-    return sum(_each_recording(spec))
+    """Bytes that a run will write into the store, without evaluations whose data are not there."""
+    record = training_record(spec)
+    looks = 0 if record is None else sum(bytes_expected(arrays) for arrays in record.groups().values())
+    return sum(_each_recording(spec)) + looks
+
+
+def training_record(spec: RunSpec) -> TrainingRecord | None:
+    """What is recorded while the network learns; None where nothing is, or the data are not there."""
+    if spec.recording.training is None or not spec.trained.trains:
+        return None
+    task, network = spec.task.build(spec.network, spec.seed), spec.network.build(spec.sites)
+    first = spec.task.evaluation_specs[0]
+    samples, training = spec.task.evaluation_samples(first), spec.task.training_samples or 0
+    if not samples:
+        return None
+    per_epoch = max(1, training // spec.trained.batch_size)
+    epochs = total_steps(spec.trained, training) // per_epoch
+    return TrainingRecord(task, network, first, spec.recording, samples, epochs=epochs, per_epoch=per_epoch)
 
 
 def room_bytes(spec: RunSpec) -> int:

@@ -1,12 +1,14 @@
-"""Who is locked to whom."""
+"""Who is locked to whom over time, and who is close to whom at one."""
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
+from torch import Tensor
 
 from oscillo import measures
-from oscillo.analysis.rotation import mean_frequency
-from oscillo.analysis.states import Data, described, measured, paired, planar, population, time_of
+from oscillo.analysis.rotation import mean_frequency, phase
+from oscillo.analysis.states import Data, described, measured, paired, planar, population, time_of, vectors
 
 
 def phase_locking(data: Data) -> xr.DataArray:
@@ -86,6 +88,52 @@ def locked_clusters(data: Data, locking: float | None = 0.95, frequency: float |
     labels = measured(
         lambda pairs: measures.linked_clusters(pairs).labels, linked, over=over, gives=over[:1], kind=int, each=True
     )
+    return _clusters(labels)
+
+
+def clusters(data: Data, gap: float = 0.3) -> xr.Dataset:
+    """Groups of oscillators that are close to one another at a time: clusters of phases, at each time anew.
+
+    Phases on the circle are cut where neighbours are more than a gap apart; of vectors with more than two components,
+    two are linked whose angle is no more than the gap. A group is a chain of small gaps, so phases spread evenly all
+    round are one group: `order_parameter` tells that from a narrow one. Who moves together over time is what
+    `locked_clusters` says.
+
+    >>> import xarray as xr
+    >>> phases = xr.DataArray([0.1, 3.1, 0.0, -3.1], dims="oscillator", name="phase")
+    >>> found = clusters(phases)
+    >>> found["label"].values.tolist(), int(found["count"]), float(found["largest_share"])
+    ([0, 1, 0, 1], 2, 0.5)
+
+    Args:
+        data: phases or states (..., oscillator); lengths of vectors do not count.
+        gap: largest angle between neighbours in a group, in radians.
+
+    Returns:
+        `label` (..., oscillator), counted from 0: counter-clockwise from the widest gap, or in the order of the first
+        oscillator of each group; `count`, the number of groups; `largest_share`, the share of the oscillators that
+        the largest has. Sites are merged into `oscillator`.
+
+    Raises:
+        ValueError: when the gap is not positive, or there are no oscillators with a direction.
+    """
+    if not 0 < gap < np.pi:
+        raise ValueError(f"`gap` is an angle between 0 and pi, in radians, and it is {gap}")
+    z = vectors(data, bare="phase")
+    if z.sizes["component"] == 2:
+        theta = population(phase(data))
+        labels = measured(
+            lambda t: measures.phase_clusters(t, gap).labels, theta, over=("oscillator",), gives=("oscillator",),
+            kind=int,
+        )  # fmt: skip
+        return _clusters(labels)
+    closest = float(np.cos(gap))
+
+    def grouped(z: Tensor) -> Tensor:
+        direction = measures.unit(z.double())
+        return measures.linked_clusters(direction.mT @ direction >= closest).labels
+
+    labels = measured(grouped, z, over=("component", "oscillator"), gives=("oscillator",), kind=int, each=True)
     return _clusters(labels)
 
 

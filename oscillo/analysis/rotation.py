@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import xarray as xr
 from torch import Tensor
 
 from oscillo import measures
-from oscillo.analysis.states import Data, angles, dataset, described, measured, planar, time_of, times, vectors
+from oscillo.analysis.states import (
+    Data,
+    angles,
+    dataset,
+    described,
+    embedded,
+    measured,
+    planar,
+    sites_of,
+    states,
+    time_of,
+    times,
+    vectors,
+)
 
 _MOST_TURN = np.pi / 2
 """Turn between two records up to which its direction is taken for certain, as the observable does."""
@@ -59,6 +74,53 @@ def order_parameter(data: Data, moment: int = 1) -> xr.DataArray:
         return described(found, "order_parameter", "order parameter", "1")
     found = measured(lambda z: measures.daido(z, moment), planar(data), over=("component", "oscillator"))
     return described(found, f"order_parameter_{moment}", f"order parameter, moment {moment}", "1")
+
+
+def local_order(data: Data, radius: int = 5, boundary: Literal["zero", "circular"] = "circular") -> xr.DataArray:
+    """Length of the mean vector in a window around each oscillator: on a grid, or on a ring.
+
+    On a grid (y, x) the window is a square of 2 radius + 1 sites, and each oscillator is compared with those of its own
+    number there. Without sites oscillators are neighbours in their order, on a ring: Wolfrum et al. (2011), Chaos 21,
+    013112. It is what the observable of that name records.
+
+    >>> import numpy as np, xarray as xr
+    >>> phases = xr.DataArray(np.array([0.0, 0.0, 0.0, 0.0, np.pi, 0.0, np.pi]), dims="oscillator", name="phase")
+    >>> local_order(phases, radius=1).values.round(3).tolist()
+    [0.333, 1.0, 1.0, 0.333, 0.333, 0.333, 0.333]
+
+    Args:
+        data: phases or states (..., y, x, [component], oscillator), or without sites.
+        radius: oscillators or sites on either side that belong to the window.
+        boundary: what lies beyond the edge of a grid: its other side, or with `zero` nothing, and the mean is over what
+            there is. A ring has no edge.
+
+    Returns:
+        Numbers without units, with the dimensions of the states but `component`.
+
+    Raises:
+        ValueError: when the sites are no grid, or the window is longer than the grid or the ring.
+    """
+    z, sites = embedded(data, bare="phase"), [str(dim) for dim in sites_of(states(data))]
+    if sites and set(sites) != {"x", "y"}:
+        raise ValueError(
+            f"local order is taken on a grid (y, x) or a ring (no sites), and sites are {', '.join(sites)}"
+        )
+    if radius < 1 or 2 * radius + 1 > min(z.sizes[dim] for dim in sites or ["oscillator"]):
+        there = " x ".join(str(z.sizes[dim]) for dim in sites or ["oscillator"])
+        raise ValueError(f"a window of 2 * {radius} + 1 does not fit {'a grid' if sites else 'a ring'} of {there}")
+    if sites:
+        found = measured(
+            lambda z: measures.local_order_on_grid(z, radius, boundary), z, over=("y", "x", "component", "oscillator"),
+            gives=("y", "x", "oscillator"),
+        )  # fmt: skip
+    else:
+        found = measured(
+            lambda z: measures.local_order_on_ring(z, radius),
+            z,
+            over=("component", "oscillator"),
+            gives=("oscillator",),
+        )
+    return described(found, "local_order", "local order", "1", radius=radius)
 
 
 def mean_frequency(data: Data) -> xr.DataArray:

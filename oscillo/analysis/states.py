@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 import xarray as xr
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Data = xr.DataArray | xr.Dataset | xr.DataTree
 """States as a simulation stores them (group `states`), as `oscillo.integrate` gives them, or one variable of these."""
@@ -27,6 +28,18 @@ def dataset(data: xr.Dataset | xr.DataTree) -> xr.Dataset:
 
 def states(data: Data) -> xr.DataArray:
     """What is recorded of the oscillators: `phase`, or else `state`; an array as it is.
+
+    What was recorded in half precision becomes float32, because sums over many oscillators need the digits.
+
+    Raises:
+        ValueError: when a dataset has neither.
+    """
+    array = recorded(data)
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def recorded(data: Data) -> xr.DataArray:
+    """As `states`, in the precision of the record; nothing is read yet.
 
     Raises:
         ValueError: when a dataset has neither.
@@ -90,8 +103,20 @@ def angles(data: Data) -> xr.DataArray:
 def vectors(data: Data, *, bare: Literal["phase", "value"] = "value") -> xr.DataArray:
     """What others see of all oscillators as one population: an array with the dimensions `component`, `oscillator`.
 
-    Phases become (cos, sin). Oscillators at sites are one population along `oscillator`, with their sites as
-    coordinates.
+    As `embedded`, with oscillators at sites as one population along `oscillator`, and their sites as coordinates.
+
+    Args:
+        data: states; or an array without `component`, and for values also without `oscillator`.
+        bare: what the numbers of an array without `component` are when it does not say: phases or plain values.
+
+    Raises:
+        ValueError: when there are no oscillators.
+    """
+    return population(embedded(data, bare=bare))
+
+
+def embedded(data: Data, *, bare: Literal["phase", "value"] = "value") -> xr.DataArray:
+    """What others see of the oscillators: phases become (cos, sin) along `component`.
 
     Args:
         data: states; or an array without `component`, and for values also without `oscillator`.
@@ -103,7 +128,7 @@ def vectors(data: Data, *, bare: Literal["phase", "value"] = "value") -> xr.Data
     array = states(data)
     if "component" not in array.dims:
         phases = bare == "phase" or is_phase(array)
-        if bare == "value" and "oscillator" not in array.dims and not _sites(array):
+        if bare == "value" and "oscillator" not in array.dims and not sites_of(array):
             array = array.expand_dims("oscillator", axis=-1)
         require(array, ["oscillator"], "a measure of a population")
         parts: list[xr.DataArray] = [xr.ufuncs.cos(array), xr.ufuncs.sin(array)] if phases else [array]
@@ -112,7 +137,7 @@ def vectors(data: Data, *, bare: Literal["phase", "value"] = "value") -> xr.Data
     require(array, ["oscillator"], "a measure of a population")
     if bare == "phase" and array.sizes["component"] == 1:
         angles(array)  # a mean of angles would be no order parameter, so it is refused
-    return population(array)
+    return array
 
 
 def planar(data: Data) -> xr.DataArray:
@@ -127,13 +152,14 @@ def planar(data: Data) -> xr.DataArray:
     return array
 
 
-def _sites(array: xr.DataArray) -> list[Hashable]:
+def sites_of(array: xr.DataArray) -> list[Hashable]:
+    """Names of the dimensions of sites, in their order."""
     return [dim for dim in array.dims if _SITE.fullmatch(str(dim))]
 
 
 def population(array: xr.DataArray) -> xr.DataArray:
     """The oscillators at all sites along one dimension `oscillator`, with their sites as coordinates."""
-    sites = _sites(array)
+    sites = sites_of(array)
     if not sites:
         return array
     merged = array.rename(oscillator="of_site").stack(oscillator=[*sites, "of_site"]).reset_index("oscillator")
@@ -208,6 +234,8 @@ def measured(
 
 
 def _tensor(array: np.ndarray) -> Tensor:
+    import torch  # which figures do without
+
     if array.dtype not in (np.float32, np.float64, np.bool_):
         array = array.astype(np.float64)
     return torch.from_numpy(np.require(array, requirements=["C", "W"]))  # which neither reads backwards nor shares

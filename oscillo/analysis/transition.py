@@ -69,9 +69,9 @@ def critical_coupling(
     """
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` is a probability between 0 and 1, and it is {confidence}")
-    array = _order(order)
+    array = order_of(order)
     array = array.mean("time") if "time" in array.dims else array
-    name = _strength(array, strength)
+    name = strength_of(array, strength)
     array = _table(array, name, repeats)
     repeated = [dim for dim in array.dims if dim in repeats or dim == _REPEAT]
     array = array.stack(_repeats=repeated).transpose(..., name, "_repeats").sortby(name)
@@ -105,7 +105,7 @@ def _onsets(
     return found
 
 
-def _order(order: xr.DataArray | xr.Dataset | xr.DataTree) -> xr.DataArray:
+def order_of(order: xr.DataArray | xr.Dataset | xr.DataTree) -> xr.DataArray:
     """The order parameters.
 
     Raises:
@@ -124,7 +124,7 @@ def _order(order: xr.DataArray | xr.Dataset | xr.DataTree) -> xr.DataArray:
     )
 
 
-def _strength(array: xr.DataArray, strength: str | None) -> str:
+def strength_of(array: xr.DataArray, strength: str | None) -> str:
     """Name of the coupling strength.
 
     Raises:

@@ -6,13 +6,18 @@ from typing import Annotated
 
 import typer
 
+from oscillo.cli.animate import animate
 from oscillo.cli.compare import compare
+from oscillo.cli.compare_runs import compare_runs
 from oscillo.cli.endings import plainly
 from oscillo.cli.evaluate import evaluate
 from oscillo.cli.explain import explain
+from oscillo.cli.export import export
 from oscillo.cli.import_weights import import_weights
 from oscillo.cli.list_runs import list_runs
 from oscillo.cli.plan import plan
+from oscillo.cli.prune import prune
+from oscillo.cli.report import report
 from oscillo.cli.resume import resume
 from oscillo.cli.run import run
 from oscillo.cli.schema import schema
@@ -27,6 +32,11 @@ VERBS = {
     "sweep": sweep,
     "compare": compare,
     "list": list_runs,
+    "report": report,
+    "animate": animate,
+    "compare-runs": compare_runs,
+    "export": export,
+    "prune": prune,
     "plan": plan,
     "validate": validate,
     "explain": explain,

@@ -6,7 +6,7 @@ predicts for these measures is in `oscillo.measures.theory`, which alone needs S
 """
 
 from oscillo.measures.accumulator import Accumulator, Running, accumulate
-from oscillo.measures.clusters import Clusters, frequency_clusters, linked_clusters
+from oscillo.measures.clusters import Clusters, frequency_clusters, linked_clusters, phase_clusters
 from oscillo.measures.communities import CommunityMoments, community_order, membership
 from oscillo.measures.correlation import correlation
 from oscillo.measures.dirichlet import dirichlet_energy
@@ -24,6 +24,6 @@ __all__ = [
     "PhaseLocking", "Running", "accumulate", "aligned", "as_complex", "circular_variance", "community_order",
     "correlation", "daido", "determinism", "dirichlet_energy", "frequency_clusters", "linked_clusters",
     "local_order_on_graph", "local_order_on_grid", "local_order_on_ring", "mean_frequency", "mean_speed", "mean_vector",
-    "membership", "merge_sites", "order_parameter", "phase", "phase_difference", "phase_locking", "recurrence_rate",
-    "speed", "squared_distances", "state_distance", "unit",
+    "membership", "merge_sites", "order_parameter", "phase", "phase_clusters", "phase_difference", "phase_locking",
+    "recurrence_rate", "speed", "squared_distances", "state_distance", "unit",
 ]  # fmt: skip

@@ -38,6 +38,24 @@ def frequency_clusters(frequencies: Tensor, tolerance: float) -> Clusters:
     return Clusters(labels, ranks[..., -1] + 1, sizes.amax(dim=-1).double() / frequencies.shape[-1])
 
 
+def phase_clusters(theta: Tensor, gap: float) -> Clusters:
+    """Cut the circle where neighbouring phases are more than a gap apart.
+
+    Labels go counter-clockwise from the widest gap, and have no gradient. Phases all round the circle without a gap are
+    one cluster.
+
+    Args:
+        theta: phases [..., oscillator], in radians; one that is not a number is a cluster of its own.
+        gap: largest distance of neighbours within a cluster, in radians.
+    """
+    turned = theta.detach().remainder(2 * torch.pi)
+    ordered = turned.sort(dim=-1).values  # what is not a number comes last
+    last = ordered.nan_to_num(-torch.inf).amax(dim=-1, keepdim=True)
+    before = torch.cat((last - 2 * torch.pi, ordered[..., :-1]), dim=-1)
+    widest = (ordered - before).nan_to_num(-torch.inf).argmax(dim=-1, keepdim=True)
+    return frequency_clusters((turned - ordered.gather(-1, widest)).remainder(2 * torch.pi), gap)
+
+
 def linked_clusters(linked: Tensor) -> Clusters:
     """Groups of oscillators that are linked to one another, directly or by way of others.
 

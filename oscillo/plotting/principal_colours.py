@@ -3,64 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+
+from oscillo.analysis.principal_axes import PrincipalAxes
 
 FEATURES = ("component", "oscillator")
 """Dimensions that together make the vector of one site."""
 
 CHANNELS = 3
-
-
-@dataclass(frozen=True, eq=False)
-class PrincipalColours:
-    """A map from state vectors to colours that keeps distances as far as three numbers can.
-
-    The axes are the directions of largest variance of the states that it was fitted to. Their signs, which
-    nothing fixes, are such that the largest weight is positive. Constant directions become mid-grey.
-
-    Attributes:
-        mean: of the states, [feature].
-        axes: unit vectors, largest variance first, [channel, feature]; rows of zeros where the states vary in
-            fewer directions than there are channels.
-        explained: share of the variance along each axis, [channel].
-    """
-
-    mean: np.ndarray
-    axes: np.ndarray
-    explained: np.ndarray
-
-    @classmethod
-    def fit(cls, vectors: np.ndarray) -> PrincipalColours:
-        """Find the axes.
-
-        Args:
-            vectors: states, [observation, feature]; at least one.
-
-        Raises:
-            ValueError: when there is nothing to fit to, or a number is not finite.
-        """
-        vectors = np.asarray(vectors, dtype=np.float64)
-        if vectors.ndim != 2 or not vectors.size or not np.isfinite(vectors).all():
-            raise ValueError(f"principal components need finite vectors [observation, feature], got {vectors.shape}")
-        mean = vectors.mean(axis=0)
-        centred = vectors - mean
-        variances, directions = np.linalg.eigh(centred.T @ centred / len(vectors))
-        variances, directions = variances[::-1].clip(min=0), directions[:, ::-1].T
-        total = variances.sum()
-        used = variances[:CHANNELS] > 1e-10 * max(total, 1e-300)
-        axes, explained = np.zeros((CHANNELS, vectors.shape[1])), np.zeros(CHANNELS)
-        found = directions[:CHANNELS][used]
-        largest = np.abs(found).argmax(axis=1)
-        axes[: len(found)] = found * np.sign(found[np.arange(len(found)), largest])[:, None]
-        explained[: len(found)] = variances[:CHANNELS][used] / (total or 1.0)
-        return cls(mean, axes, explained)
-
-    def scores(self, vectors: np.ndarray) -> np.ndarray:
-        """Positions along the axes, [*observation, channel], of vectors [*observation, feature]."""
-        return (np.asarray(vectors, dtype=np.float64) - self.mean) @ self.axes.T
 
 
 def site_vectors(states: xr.DataArray) -> np.ndarray:
@@ -99,13 +51,21 @@ def principal_colours(
     vectors = [site_vectors(states) for states in (*fitted, *shown)]
     if len({part.shape[-1] for part in vectors}) != 1:
         raise ValueError(f"states of different sizes: {sorted({part.shape[-1] for part in vectors})}")
-    fit = PrincipalColours.fit(np.concatenate([part.reshape(-1, part.shape[-1]) for part in vectors[: len(fitted)]]))
+    fit = PrincipalAxes.fit([part.reshape(-1, part.shape[-1]) for part in vectors[: len(fitted)]], CHANNELS)
     scores = [fit.scores(part) for part in vectors[len(fitted) :]]
     everything = np.concatenate([part.reshape(-1, CHANNELS) for part in scores])
-    low, span = everything.min(axis=0), np.ptp(everything, axis=0)
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    return [_like(states, channels(part, low, high)) for states, part in zip(shown, scores, strict=True)], fit.explained
+
+
+def channels(scores: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Colour channels in [0, 1] of scores [..., channel], each from its low to its high end.
+
+    A channel that hardly varies beside the others is mid-grey.
+    """
+    span = high - low
     flat = span <= 1e-9 * max(span.max(), 1e-300)
-    colours = [np.where(flat, 0.5, (part - low) / np.where(flat, 1.0, span)).clip(0, 1) for part in scores]
-    return [_like(states, values) for states, values in zip(shown, colours, strict=True)], fit.explained
+    return np.where(flat, 0.5, (scores - low) / np.where(flat, 1.0, span)).clip(0, 1)
 
 
 def _like(states: xr.DataArray, values: np.ndarray) -> xr.DataArray:

@@ -6,14 +6,17 @@ Figures are made without pyplot, so that no window system is asked for and no gl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_params_from_file
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.style import context
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, StrMethodFormatter
@@ -48,6 +51,18 @@ class SeriesStyle:
         face = self.color if self.filled else "white"
         return {"color": self.color, "marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.color}
 
+    def marked_line(self, points: int, place: int = 0, series: int = 1) -> dict[str, Any]:
+        """Arguments of a line of many points with some marks, which make it known where colours do not show.
+
+        Args:
+            points: how many the line has.
+            place: number of the series; marks of neighbouring ones do not stand above one another.
+            series: how many series there are.
+        """
+        every = max(1, points // _MARKS)
+        marks = (every * place // series, every)
+        return self.line | self.mark | {"markevery": marks, "markersize": 4.0, "markeredgewidth": 1.0}
+
 
 _SERIES = (
     SeriesStyle("#0b3c6f", "o", "-"),
@@ -59,50 +74,22 @@ _SERIES = (
     SeriesStyle("#e69f00", "X", "-"),
 )
 
+_MARKS = 7
+"""Marks on a line of many points."""
+
 FIRST_GROUP = SeriesStyle("#0b3c6f", "o", "-")
 """The group that a figure is about, such as right answers."""
 
 SECOND_GROUP = SeriesStyle("#e08214", "s", (0, (4, 1.5)), filled=False)
 """The group that it is compared with, such as wrong answers."""
 
-_RC = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9.0,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 9.0,
-    "axes.titlesize": 9.5,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "regular",
-    "axes.edgecolor": SHADE,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.unicode_minus": True,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.6,
-    "xtick.color": SHADE,
-    "ytick.color": SHADE,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 8.0,
-    "ytick.labelsize": 8.0,
-    "legend.frameon": False,
-    "legend.fontsize": 8.0,
-    "legend.handlelength": 2.2,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 4.5,
-    "lines.markeredgewidth": 1.2,
-    "figure.dpi": 100.0,
-    "figure.facecolor": "white",
-    "figure.constrained_layout.h_pad": 0.06,
-    "figure.constrained_layout.w_pad": 0.06,
-    "savefig.dpi": 150.0,
-    "savefig.facecolor": "white",
-}
+_RC: dict[str, Any] = {**rc_params_from_file(Path(__file__).with_name("oscillo.mplstyle"), use_default_template=False)}
+
+CYCLIC = "twilight"
+"""Colours of phases: -pi and pi are the same."""
+
+SEQUENTIAL = "viridis"
+"""Colours of numbers, lighter where they are larger."""
 
 PERCENT_TICKS = FuncFormatter(lambda share, _: f"{100 * share:.3g}")
 """Shares as numbers from 0 to 100."""
@@ -137,6 +124,15 @@ def series_style(index: int) -> SeriesStyle:
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of that size in inches that arranges its own parts."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def colour_bar(figure: Figure, scale: ScalarMappable, panels: Sequence[Axes] | np.ndarray, label: str) -> None:
+    """A bar beside some panels that says what their colours mean; phases go from -pi to pi."""
+    bar = figure.colorbar(scale, ax=list(panels), fraction=0.04, pad=0.02)
+    bar.set_label(label)
+    cmap = scale.get_cmap()
+    if cmap is not None and cmap.name == CYCLIC:
+        bar.set_ticks([-np.pi, 0, np.pi], labels=["−π", "0", "π"])
 
 
 def headline(figure: Figure, finding: str, caption: str = "") -> None:

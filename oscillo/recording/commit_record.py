@@ -1,29 +1,31 @@
 """The commit record: the root document of a store, which says what exists.
 
-A zarr v3 root may carry the metadata of everything below it (consolidated metadata). It is one file
+A zarr v3 root may carry the metadata of everything below it (consolidated metadata). It is one object
 and is replaced in one step, so a reader that starts there sees all arrays as they were at one moment:
-their shapes then, and none that were made later. Writers change arrays and chunks first and the record
-last; what it does not list is not there.
+their shapes then, and none that were made later. Writers change blocks first and the record last; what
+it does not list is not there.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
-from uuid import uuid4
 
-import zarr
-
-from oscillo.recording.atomic import PARTIAL, replace_text
+from oscillo.recording.blocks import BlockLayout
 from oscillo.recording.errors import StoreError
+from oscillo.recording.store_files import DOCUMENT, StoreFiles, files_at
 
-FORMAT_VERSION = 1
-DOCUMENT = "zarr.json"
+FORMAT_VERSION = 2
+"""What this version writes: 1 had no shards, and other groups."""
+
+READABLE_VERSIONS = (1, 2)
+
+STAGED = "staged"
+"""Attribute of a group on disk that is not finished: a writer that comes later may go on with it."""
+
 _NO_MEMBERS = {"kind": "inline", "must_understand": False, "metadata": {}}
 
 
@@ -40,102 +42,152 @@ class CommitRecord:
     members: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, root: Path) -> CommitRecord:
-        """Read the record of the store at `root`.
+    def read(cls, store: StoreFiles | Path | str) -> CommitRecord:
+        """Read the record of a store.
+
+        Args:
+            store: its files, folder or URL.
 
         Raises:
             StoreError: when there is none, or one that this version cannot read.
         """
-        path = root / DOCUMENT
+        files = files_at(store) if isinstance(store, Path | str) else store
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            text = files.get(DOCUMENT)
+        except OSError as error:
+            raise StoreError(f"{files.root} is not a trajectory store: {error.strerror} ({DOCUMENT})") from error
+        if text is None:
+            raise StoreError(f"{files.root} is not a trajectory store: there is no {DOCUMENT}")
+        try:
+            document = json.loads(text)
             attributes, members = document["attributes"], document["consolidated_metadata"]["metadata"]
             version = attributes["format_version"]
-        except OSError as error:
-            raise StoreError(f"{root} is not a trajectory store: {error.strerror} ({path.name})") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{path} is not the commit record of a trajectory store of oscillo") from error
-        if version != FORMAT_VERSION:
             raise StoreError(
-                f"{root} has format {version}, and this version of oscillo reads format {FORMAT_VERSION}; "
+                f"{files.root}/{DOCUMENT} is not the commit record of a trajectory store of oscillo"
+            ) from error
+        if version not in READABLE_VERSIONS:
+            raise StoreError(
+                f"{files.root} has format {version}, and this version of oscillo reads formats "
+                f"{', '.join(map(str, READABLE_VERSIONS))}; "
                 f"it was written by oscillo {attributes.get('oscillo_version', 'of unknown version')}"
             )
         return cls(attributes, members)
 
     @classmethod
-    def collect(cls, root: Path, attributes: dict[str, Any], arrays: list[str]) -> CommitRecord:
-        """Read the documents of these arrays and of the groups above them, as they stand on disk now."""
-        groups = {str(parent) for path in arrays for parent in PurePosixPath(path).parents} - {"."}
-        members: dict[str, dict[str, Any]] = {}
-        for path in sorted(groups | set(arrays), key=lambda path: (path.count("/"), path)):
-            document = json.loads((root / path / DOCUMENT).read_text(encoding="utf-8"))
-            if path in groups:
-                document["consolidated_metadata"] = _NO_MEMBERS
-            members[path] = document
-        return cls(attributes, members)
+    def of(
+        cls, attributes: dict[str, Any], groups: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, dict[str, Any]]
+    ) -> CommitRecord:
+        """The record that lists these arrays, by path, and the groups above them with their attributes."""
+        above = {str(parent) for path in arrays for parent in PurePosixPath(path).parents} - {"."}
+        found = {path: group_document(groups.get(path, {})) for path in above}
+        members = {path: {**document, "consolidated_metadata": _NO_MEMBERS} for path, document in found.items()} | dict(
+            arrays
+        )
+        return cls(attributes, {path: members[path] for path in sorted(members, key=lambda p: (p.count("/"), p))})
 
-    def write(self, root: Path) -> None:
+    def write(self, files: StoreFiles) -> None:
         """Make this the state of the store, in one step.
 
         Raises:
             OSError: when it cannot be written; the record before it stands.
         """
-        document = {
-            "zarr_format": 3,
-            "node_type": "group",
-            "attributes": self.attributes,
-            "consolidated_metadata": {**_NO_MEMBERS, "metadata": self.members},
-        }
-        replace_text(root / DOCUMENT, json.dumps(document, indent=1, allow_nan=False))
+        members = {**_NO_MEMBERS, "metadata": self.members}
+        put_document(files, "", {**group_document(self.attributes), "consolidated_metadata": members})
 
     @property
     def arrays(self) -> dict[str, dict[str, Any]]:
         """Documents of the arrays alone."""
         return {path: doc for path, doc in self.members.items() if doc["node_type"] == "array"}
 
-
-def write_group(root: Path, path: str, attributes: Mapping[str, Any] | None = None) -> None:
-    """Write the document of a group and of the groups above it that have none yet."""
-    for parent in PurePosixPath(path).parents:
-        if str(parent) != "." and not (root / parent / DOCUMENT).exists():
-            write_group(root, str(parent))
-    (root / path).mkdir(parents=True, exist_ok=True)
-    document = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes or {})}
-    replace_text(root / path / DOCUMENT, json.dumps(document, indent=1, allow_nan=False))
+    @property
+    def groups(self) -> dict[str, dict[str, Any]]:
+        """Attributes of the groups."""
+        return {path: doc["attributes"] for path, doc in self.members.items() if doc["node_type"] == "group"}
 
 
-def remove(folder: Path) -> None:
-    """Remove a group or an array; for a reader it is gone as a whole before any of its chunks is."""
-    if folder.exists():
-        doomed = folder.with_name(f"{folder.name}.{uuid4().hex}{PARTIAL}")
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+def group_document(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of a group."""
+    return {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
 
 
-def restore(root: Path, record: CommitRecord) -> None:
-    """Bring the files of a store back to its record, after its writer died or was told to go back.
+def document_key(path: str) -> str:
+    """Key of the document of a group or array."""
+    return f"{path}/{DOCUMENT}".lstrip("/")
 
-    Removes what the record does not list, shortens arrays that had grown, and rewrites their documents.
+
+def put_document(files: StoreFiles, path: str, document: Mapping[str, Any]) -> None:
+    """Write the document of a group or array.
+
+    Raises:
+        OSError: when it cannot be written.
     """
-    for partial in list(root.rglob(f"*{PARTIAL}")):
-        if partial.is_file():
-            partial.unlink()
-    for folder, folders, _ in os.walk(root):
-        inside = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        if record.members.get(str(inside), {}).get("node_type") == "array":
-            folders.clear()  # what lies below is chunks
-        for name in [name for name in folders if str(inside / name) not in record.members]:
-            remove(root / inside / name)
-            folders.remove(name)
+    text = json.dumps(document, indent=1, allow_nan=False)
+    files.put(document_key(path), [text.encode("utf-8")])
+
+
+def get_document(files: StoreFiles, path: str) -> dict[str, Any] | None:
+    """Read the document of a group or array; None where there is none."""
+    text = files.get(document_key(path))
+    return None if text is None else json.loads(text)
+
+
+def holds(files: StoreFiles, group: str, attributes: Mapping[str, Any], arrays: Mapping[str, dict[str, Any]]) -> bool:
+    """Whether a group on disk has these attributes and arrays, by path, and no others."""
+    found = {key.removesuffix(f"/{DOCUMENT}") for key in files.keys(group) if key.endswith(f"/{DOCUMENT}")}
+    wanted = {**arrays, group: json.loads(json.dumps(group_document(attributes)))}
+    return found == set(wanted) and all(get_document(files, path) == wanted[path] for path in wanted)
+
+
+def restore(files: StoreFiles, record: CommitRecord) -> set[str]:
+    """Bring the objects of a store back to its record, after its writer died or was told to go back.
+
+    Removes what the record does not list, blocks beyond the ends of arrays included, and rewrites the documents of what
+    it does list. Groups that were staged are left as they are.
+
+    Returns:
+        Paths of the staged groups.
+    """
+    documents, blocks = _listed(files)
+    found = {path: get_document(files, path) or {} for path in documents}
+    staged = {p for p, doc in found.items() if p not in record.members and doc.get("attributes", {}).get(STAGED)}
+    kept = staged | {str(parent) for path in staged for parent in PurePosixPath(path).parents} | set(record.members)
+    for path in sorted({*found, *blocks}, key=lambda path: path.count("/")):
+        if path not in kept and not (path in found and str(PurePosixPath(path).parent) in staged):
+            files.remove(path)
     for path, committed in record.members.items():
-        _restore_document(root / path, committed)
+        wanted = {key: value for key, value in committed.items() if key != "consolidated_metadata"}
+        if committed["node_type"] == "array":
+            remove_beyond(files, path, wanted, blocks.get(path, []))
+        if found.get(path) != wanted:
+            put_document(files, path, wanted)
+    return staged
 
 
-def _restore_document(folder: Path, committed: dict[str, Any]) -> None:
-    found = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
-    if committed["node_type"] == "group":
-        committed = {key: value for key, value in committed.items() if key != "consolidated_metadata"}
-    elif found["shape"] != committed["shape"]:
-        zarr.open_array(str(folder), mode="r+").resize(tuple(committed["shape"]))
-    if found != committed:
-        replace_text(folder / DOCUMENT, json.dumps(committed, indent=1, allow_nan=False))
+def remove_beyond(files: StoreFiles, path: str, document: Mapping[str, Any], blocks: list[str]) -> None:
+    """Remove the blocks of an array that lie beyond its ends.
+
+    Args:
+        files: of the store.
+        path: of the array.
+        document: of the array.
+        blocks: keys of those on disk.
+    """
+    lengths = [-(-n // block) for n, block in zip(document["shape"], BlockLayout.of(document).block, strict=True)]
+    for key in blocks:
+        index = key.removeprefix(f"{path}/").split("/")[1:]
+        if any(int(number) >= length for number, length in zip(index, lengths, strict=True)):
+            files.remove(key)
+
+
+def _listed(files: StoreFiles) -> tuple[list[str], dict[str, list[str]]]:
+    """Paths of what has a document, and keys of blocks by the path of their array."""
+    documents, blocks = [], {}
+    for key in files.keys():
+        parent, _, name = key.rpartition("/")
+        array, block, _ = key.rpartition("/c")
+        if name == DOCUMENT:
+            documents += [parent] if parent else []
+        elif block:
+            blocks.setdefault(array, []).append(key)
+    return documents, blocks

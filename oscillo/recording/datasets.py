@@ -6,14 +6,17 @@ from collections.abc import Mapping
 
 import xarray as xr
 
-from oscillo.recording.declarations import DIMENSIONS, TEXT, ArrayDeclaration
-from oscillo.recording.store import GENERATION, TrajectoryStore
+from oscillo.recording.blocks import TEXT, BlockLayout
+from oscillo.recording.consistency import GENERATION
+from oscillo.recording.declarations import DIMENSIONS, ArrayDeclaration
+from oscillo.recording.store import TrajectoryStore
 
 
 def write_datasets(store: TrajectoryStore, groups: Mapping[str, xr.Dataset]) -> None:
     """Show datasets as groups of a store, in place of earlier ones of these names, all in one step.
 
     Coordinates that are no dimensions, attributes and texts are kept. A dimension without coordinate gets none.
+    Arrays are read and written block by block, so that one which is not in memory never is as a whole.
 
     Args:
         store: where to write.
@@ -30,15 +33,23 @@ def write_datasets(store: TrajectoryStore, groups: Mapping[str, xr.Dataset]) -> 
         path = name if generation == 1 else f"{name}@{generation}"
         beside = [str(key) for key in dataset.coords if key not in dataset.dims]
         attributes = {**dataset.attrs, "generation": generation, "coordinates": " ".join(beside)}
-        arrays = {str(key): dataset[key] for key in dataset.variables}
-        store.declare(path, [_declared(key, array) for key, array in arrays.items()], attributes, staged=True)
+        arrays = {str(key): dataset[key].variable for key in dataset.variables}
+        declared = {key: _declared(key, array) for key, array in arrays.items()}
+        store.declare(path, declared.values(), attributes, staged=True)
         for key, array in arrays.items():
-            store.write(f"{path}/{key}", (), array.values)
+            _stream(store, f"{path}/{key}", declared[key], array)
         shown[path] = attributes
     store.publish(shown, replacing=before)
 
 
-def _declared(name: str, array: xr.DataArray) -> ArrayDeclaration:
+def _stream(store: TrajectoryStore, path: str, declared: ArrayDeclaration, array: xr.Variable) -> None:
+    """Read an array block by block, and write it."""
+    layout = BlockLayout(declared.block, declared.chunks, declared.dtype)
+    for part in layout.parts(tuple(slice(0, length) for length in array.shape)):
+        store.write(path, part.source, array[part.source].values)
+
+
+def _declared(name: str, array: xr.Variable) -> ArrayDeclaration:
     """How an array is stored."""
     told = array.attrs
     long_name, description = DIMENSIONS.get(name, (name.replace("_", " "), ""))

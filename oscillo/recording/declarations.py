@@ -1,31 +1,25 @@
-"""What a recorded array is before it holds anything: names, shape, meaning, chunks and bytes."""
+"""What a recorded array is before it holds anything: names, shape, meaning, blocks and bytes."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, prod
+from typing import Any
 
 import numpy as np
 
-SMALLEST_BLOCK = 4 * 2**20
-"""Bytes. Below this the fixed cost of a write outweighs the copying (measured: 4-6 ms a block)."""
-
-LARGEST_BLOCK = 16 * 2**20
-"""Bytes. Above this, reading one sample or one step fetches too much besides."""
-
-GROWING_BLOCK = 64 * 2**20
-"""Bytes that all chunks at the end of a growing array may hold together."""
+from oscillo.recording.block_plan import plan_block, plan_chunk
+from oscillo.recording.blocks import TEXT, index_bytes, itemsize
 
 ARRAY_OVERHEAD, AXIS_OVERHEAD = 1_275, 60
 """Bytes of metadata for an array and for each of its axes, the copy in the commit record included (measured)."""
 
 STORE_OVERHEAD = 1_000
 """Bytes of the root's document and of the group documents of a small store (measured)."""
-
-TEXT, _TEXT_BYTES = "string", 64
-"""The type of texts, and how long one is thought to be."""
 
 DIMENSIONS = {
     "sample": ("position in the data set", "number of the sample, from 0"),
@@ -54,12 +48,15 @@ class ArrayDeclaration:
         name: of the variable, such as `state`.
         dims: one name per axis, outermost first.
         shape: length of each axis. Along `append_dim` it is the length expected in the end, from which the
-            chunks are planned; the array starts empty there.
+            blocks are planned; the array starts empty there.
         dtype: a real numpy type. A complex number is stored as a `component` axis of length 2.
         units: `1` where there are none.
         long_name: what a plot's axis says.
         description: the meaning, with the formula where there is one.
         append_dim: the axis that grows by `TrajectoryStore.append`; None for an array of fixed shape.
+        pieces: of an array of fixed shape, how numbers arrive: lengths along the first axes of what is handed over
+            together. Pieces come in order along the last of these axes, then along the one before. So (100, 1) of
+            (sample, step, ...) says: one step of a hundred samples after the other, and then the next hundred.
 
     Raises:
         ValueError: for names, shapes or types that cannot be stored.
@@ -73,6 +70,7 @@ class ArrayDeclaration:
     long_name: str
     description: str = ""
     append_dim: str | None = None
+    pieces: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, "array")
@@ -87,23 +85,51 @@ class ArrayDeclaration:
             )
         if self.append_dim is not None and self.append_dim not in self.dims:
             raise ValueError(f"{self.name}: there is no dimension {self.append_dim!r} to append along")
+        if self.pieces and (self.append_dim or len(self.pieces) > len(self.dims) or min(self.pieces) < 1):
+            raise ValueError(f"{self.name}: pieces {self.pieces} of {self.dims}; only arrays of fixed shape have them")
 
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """Lengths of one chunk along each axis, as `plan_chunks` chooses them."""
+    @cached_property
+    def block(self) -> tuple[int, ...]:
+        """Lengths of what is written as one file."""
         growing = None if self.append_dim is None else self.dims.index(self.append_dim)
-        return plan_chunks(self.shape, self.itemsize, growing)
+        return plan_block(self.shape, self.itemsize, growing, self.pieces)
+
+    @cached_property
+    def chunks(self) -> tuple[int, ...]:
+        """Lengths of what can be read alone."""
+        return self.block if self.dtype == TEXT else plan_chunk(self.block, self.itemsize)
 
     @property
     def itemsize(self) -> int:
         """Bytes of one entry; of a text about."""
-        return _TEXT_BYTES if self.dtype == TEXT else np.dtype(self.dtype).itemsize
+        return itemsize(self.dtype)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all chunks on disk; chunks at the edges are stored in full."""
-        blocks = prod(ceil(length / chunk) for length, chunk in zip(self.shape, self.chunks, strict=True))
-        return blocks * prod(self.chunks) * self.itemsize
+        """Bytes of all blocks on disk; blocks at the edges are stored in full."""
+        blocks = prod(ceil(length / block) for length, block in zip(self.shape, self.block, strict=True))
+        return blocks * (prod(self.block) * self.itemsize + index_bytes(self.block, self.chunks))
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The array in the words of zarr, without entries along the axis that grows."""
+        from zarr import create_array
+        from zarr.storage import MemoryStore
+
+        lengths = zip(self.dims, self.shape, strict=True)
+        nothing = "" if self.dtype == TEXT else np.nan if np.dtype(self.dtype).kind == "f" else 0
+        array = create_array(
+            MemoryStore(),
+            shape=tuple(0 if dim == self.append_dim else length for dim, length in lengths),
+            chunks=self.chunks,
+            shards=None if self.chunks == self.block else self.block,
+            dtype=str if self.dtype == TEXT else self.dtype,
+            compressors=None,  # states shrink by a tenth at most, and then read three times slower
+            fill_value=nothing,
+            attributes=dict(self.attributes),
+            dimension_names=self.dims,
+        )
+        return json.loads(json.dumps(array.metadata.to_dict()))
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -125,37 +151,6 @@ def coordinate(dim: str, length: int, *, units: str = "1", append: bool = False)
         description=description,
         append_dim=dim if append else None,
     )
-
-
-def plan_chunks(shape: Sequence[int], itemsize: int, growing: int | None = None) -> tuple[int, ...]:
-    """Chunks of 4 to 16 MiB that keep the inner axes whole.
-
-    Axes are filled from the innermost outwards. The first that does not fit is cut into equal parts, and
-    those outside it into single entries, so that one block of memory is one piece of the file. Along an axis that
-    grows chunks end where all of them together hold 64 MiB: a commit writes the chunks again that it adds to.
-
-    Args:
-        shape: length of each axis, at least 1.
-        itemsize: bytes of one number.
-        growing: the axis that grows.
-
-    Returns:
-        The length of a chunk along each axis. A chunk holds at most 16 MiB, and at least 4 MiB unless the
-        whole array is smaller.
-    """
-    if growing is not None:
-        entry = itemsize * prod(shape) // shape[growing]
-        parts = ceil(shape[growing] / max(1, GROWING_BLOCK // entry))
-        shape = (*shape[:growing], ceil(shape[growing] / parts), *shape[growing + 1 :])
-    chunks: list[int] = []
-    block, whole = itemsize, True
-    for length in reversed(shape):
-        fitting = max(1, LARGEST_BLOCK // block) if whole else 1
-        chunk = ceil(length / ceil(length / fitting))
-        chunks.append(chunk)
-        block *= chunk
-        whole = whole and chunk == length
-    return tuple(reversed(chunks))
 
 
 def bytes_expected(declarations: Iterable[ArrayDeclaration]) -> int:

@@ -17,3 +17,20 @@ class MetricsError(RecordingError):
 
 class StoreError(RecordingError):
     """The trajectory store cannot be read or written; what was committed before is intact."""
+
+
+def refused(root: str, what: str, error: BaseException) -> StoreError:
+    """The error to raise when something could not be written."""
+    said = getattr(error, "strerror", None) or error or type(error).__name__
+    return StoreError(
+        f"{root}: {what} could not be written: {said}. "
+        "What was committed before is intact; make room and resume the run."
+    )
+
+
+class ExportError(RecordingError):
+    """A run cannot be written in another format, or not to where it was asked for."""
+
+
+class PruningError(RecordingError):
+    """What a run has recorded cannot be removed."""

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from oscillo.recording.errors import MetricsError
 
 Value = float | int | bool | str | None
 
+Listener = Callable[[int, Mapping[str, Value]], None]
+"""Called with the step and the values of a line that has been written."""
+
 
 class MetricsLog:
     """Appends lines to `metrics.jsonl`.
@@ -28,13 +31,15 @@ class MetricsLog:
 
     Args:
         path: of the file; made when it is not there.
+        listeners: told of each line after it stands in the file.
 
     Raises:
         MetricsError: when the file cannot be read or written.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, listeners: Iterable[Listener] = ()) -> None:
         self.path = Path(path)
+        self._listeners = tuple(listeners)
         before = read_metrics(self.path) if self.path.exists() else []
         try:
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666)
@@ -61,8 +66,8 @@ class MetricsLog:
         """
         if taken := {"step", "wall_s"} & set(values):
             raise ValueError(f"{', '.join(sorted(taken))}: set by the log itself")
-        line: dict[str, Value] = {"step": int(step), "wall_s": round(self.wall_s, 3)}
-        line |= {name: _plain(name, value) for name, value in values.items()}
+        plain = {name: _plain(name, value) for name, value in values.items()}
+        line: dict[str, Value] = {"step": int(step), "wall_s": round(self.wall_s, 3), **plain}
         text = json.dumps(line, allow_nan=False).encode() + b"\n"
         size = os.lseek(self._file, 0, os.SEEK_END)
         try:
@@ -71,6 +76,8 @@ class MetricsLog:
         except OSError as error:
             os.ftruncate(self._file, size)
             raise MetricsError(f"{self.path} cannot be written: {error.strerror}") from error
+        for listener in self._listeners:
+            listener(int(step), plain)
         return line
 
     def close(self) -> None:
@@ -122,6 +129,14 @@ def read_metrics(path: Path | str) -> list[dict[str, Any]]:
             raise MetricsError(f"{path}, line {number}: not a JSON object with `step` and `wall_s`")
         lines.append(line)
     return lines
+
+
+def latest_values(lines: Iterable[Mapping[str, Any]]) -> dict[str, Value]:
+    """The last value of each metric that is not null, by name, in the order in which they first came."""
+    found: dict[str, Value] = {}
+    for line in lines:
+        found |= {name: value for name, value in line.items() if value is not None and name not in ("step", "wall_s")}
+    return found
 
 
 def metrics_table(lines: list[dict[str, Any]]) -> xr.Dataset:

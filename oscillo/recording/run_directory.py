@@ -101,7 +101,7 @@ class RunDirectory:
         if not run.path.is_dir():
             raise RunDirectoryError(f"{path} is not a run: there is no such folder")
         if missing := [file.name for file in (run.record_file, run.spec) if not file.is_file()]:
-            inside = [found.path for found in find_runs(run.path) if not found.has_failed]
+            inside = [found.path for found in find_runs(run.path) if found.path != run.path and not found.has_failed]
             hint = f"; did you mean {inside[-1]}?" if inside else ""
             raise RunDirectoryError(f"{path} is not a run: it has no {' and no '.join(missing)}{hint}")
         return run
@@ -185,9 +185,16 @@ class RunDirectory:
         Raises:
             RunDirectoryError: when it cannot be written.
         """
-        ended = None if state == "running" else now()
+        self.note(**facts, state=state, ended=None if state == "running" else now(), reason=reason)
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to `run.json` in one step; the state stays as it is.
+
+        Raises:
+            RunDirectoryError: when it cannot be written.
+        """
         try:
-            self._write_record({**self.record(), **facts, "state": state, "ended": ended, "reason": reason})
+            self._write_record({**self.record(), **facts})
         except OSError as error:
             raise RunDirectoryError(f"{self.record_file} cannot be written: {error.strerror}") from error
 
@@ -233,9 +240,16 @@ class RunDirectory:
 
 
 def find_runs(folder: Path | str) -> list[RunDirectory]:
-    """All runs below a folder, whatever became of them, the latest last; those that a sweep is made of are its own."""
-    files = [file for file in Path(folder).glob("**/run.json") if file.parent.parent.name != POINTS]
-    return sorted(map(RunDirectory, (file.parent for file in files)), key=lambda run: run.path.name)
+    """All runs at or below a folder, whatever became of them, the latest last.
+
+    What lies inside a run is its own: the runs that a sweep is made of are found from its folder `points` on.
+    """
+    found = []
+    for here, folders, files in os.walk(folder):
+        if "run.json" in files:
+            found.append(RunDirectory(Path(here)))
+            folders.clear()
+    return sorted(found, key=lambda run: run.path.name)
 
 
 def check_room(root: Path | str, bytes_expected: int = 0) -> None:

@@ -51,13 +51,13 @@ def read_composed(name: str) -> tuple[Located, list[Source]]:
     """Read a file and all that it extends, and merge them.
 
     Returns:
-        The merged mapping, and the sources in the order in which they were read.
+        The merged mapping in the present version, and the sources in the order in which they were read.
 
     Raises:
         SpecError: files that cannot be read, are no mapping, extend themselves or one that does not exist.
     """
     sources: list[Source] = []
-    return _read(name, sources, (), None), sources
+    return migrate(_read(name, sources, (), None)), sources
 
 
 def _read(name: str, sources: list[Source], chain: tuple[Path, ...], asked: Origin | None) -> Located:
@@ -71,19 +71,29 @@ def _read(name: str, sources: list[Source], chain: tuple[Path, ...], asked: Orig
     if root is None or not isinstance(root.value, dict):
         found = "the file holds nothing" if root is None else "a spec is a mapping of keys to values"
         raise SpecError([Problem(found, (), source, 1, 1, "see `oscillo explain` for the keys")])
-    root = migrate(root)
     extended = root.value.pop("extends", None)
     base: Located | None = None
     problems: list[Problem] = []
     for asking in _bases(extended):
         try:
             below = _read(_relative(asking.value, name), sources, (*chain, file), asking.origin)
-            base = below if base is None else merge(base, below)
+            base = below if base is None else _joined(base, below)
         except SpecError as error:
             problems += error.problems
     if problems:
         raise SpecError(problems)
-    return merge(base, root)
+    return root if base is None else _joined(base, root)
+
+
+def _joined(base: Located, over: Located) -> Located:
+    """Lay one file over another, as the version in which both are written has it; else both are first brought up to
+    date.
+
+    Raises:
+        SpecError: with every `~name` that has nothing to remove, or a version that cannot be.
+    """
+    stated = [root.value["version"].value for root in (base, over) if "version" in root.value]
+    return merge(base, over) if len(set(map(repr, stated))) < 2 else merge(migrate(base), migrate(over))
 
 
 def _bases(extended: Located | None) -> list[Located]:

@@ -7,12 +7,19 @@ from typing import Any
 _LEARNED = {"energy": 1, "state": 4}
 """What version 1 recorded of evaluations by default, and how often."""
 
+_OF_EVALUATIONS = {
+    "samples": 16, "answers": True, "observables": {name: {"every": every} for name, every in _LEARNED.items()},
+}  # fmt: skip
+"""What the resolved specs of version 1 say of recordings by default, those of simulations as well."""
+
 
 def recording_of_its_own(spec: dict[str, Any]) -> dict[str, Any]:
     """From version 1 to 2: what is recorded is declared in `recording`, by name, for simulations as well."""
     spec = dict(spec)
     task, recording = dict(_mapping(spec.get("task"))), dict(_mapping(spec.get("recording")))
     if task.get("kind") == "simulate" or {"observables", "states", "every"} & task.keys():
+        # Simulations had nothing to say there, and their resolved specs say the defaults of evaluations.
+        recording = {name: value for name, value in recording.items() if value != _OF_EVALUATIONS.get(name)}
         if (every := task.pop("every", None)) is not None:
             recording["every"] = every
         observables = _named(task.pop("observables", None))
@@ -22,7 +29,7 @@ def recording_of_its_own(spec: dict[str, Any]) -> dict[str, Any]:
             recording["observables"] = observables
         spec["task"] = task
     elif isinstance(old := recording.get("observables"), dict):
-        recording["observables"] = _learned(old)
+        recording["observables"] = _learned(old, energies=_has_oscillators(spec))
     if recording:
         spec["recording"] = recording
     return spec
@@ -45,11 +52,17 @@ def _named(observables: Any) -> dict[str, Any] | None:
     return found
 
 
-def _learned(old: dict[str, Any]) -> dict[str, Any]:
+def _has_oscillators(spec: dict[str, Any]) -> bool:
+    """Whether a layer may have an energy; of blocks none was recorded, although it was declared."""
+    layers = _mapping(spec.get("network")).get("layers")
+    return not isinstance(layers, list) or any(_mapping(layer).get("kind") != "block" for layer in layers)
+
+
+def _learned(old: dict[str, Any], *, energies: bool) -> dict[str, Any]:
     """Energy and states of an evaluation; what was left out had its default, and null was nothing."""
     found: dict[str, Any] = {}
     for name, every in _LEARNED.items():
-        given = old.get(name, {})
+        given = old.get(name, {}) if energies or name != "energy" else None
         if given is not None:
             settings = {"every": every, **_mapping(given)}
             found[name] = settings

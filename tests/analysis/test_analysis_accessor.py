@@ -13,8 +13,8 @@ import pytest
 import xarray as xr
 from known_motion import turning
 
-from oscillo import analysis
-from oscillo.analysis import OscilloAccessor
+from oscillo import accessor, analysis
+from oscillo.accessor import OscilloAccessor
 
 METHODS = [name for name, _ in inspect.getmembers(OscilloAccessor, inspect.isfunction) if not name.startswith("_")]
 MODULES = [module.name for module in iter_modules(analysis.__path__)]
@@ -23,6 +23,10 @@ MODULES = [module.name for module in iter_modules(analysis.__path__)]
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_docstrings_run(name: str) -> None:
     assert doctest.testmod(import_module(f"oscillo.analysis.{name}")).failed == 0
+
+
+def test_the_example_of_the_accessor_runs() -> None:
+    assert doctest.testmod(accessor).attempted > 2 and doctest.testmod(accessor).failed == 0
 
 
 def test_every_function_has_a_method_with_its_arguments_and_an_example() -> None:
@@ -36,14 +40,16 @@ def test_every_function_has_a_method_with_its_arguments_and_an_example() -> None
 
 
 def test_datasets_arrays_and_trees_have_it() -> None:
-    theta = turning([1.0, 2.5])
+    frequencies = [1.0, 2.5, *np.arange(3.0, 12.0)]
+    theta = turning(frequencies)
     tree = xr.DataTree.from_dict({"states": theta.to_dataset()})
     for data in (theta, theta.to_dataset(), tree["states"], tree["states"].to_dataset()):
-        np.testing.assert_allclose(data.osc.mean_frequency(), [1.0, 2.5])
+        np.testing.assert_allclose(data.osc.mean_frequency(), frequencies)
         assert data.osc.period()["kind"].item() == 1
         distances = data.osc.recurrence()
         assert 0 < float(distances.osc.recurrence_rate(0.1)) < float(distances.osc.determinism(0.1)) <= 1
-    for name in ("phase", "order_parameter", "phase_locking", "locked_clusters", "spectrum", "residual"):
+    for name in ("phase", "order_parameter", "phase_locking", "locked_clusters", "spectrum", "residual",
+                 "local_order", "clusters", "pca"):  # fmt: skip
         xr.testing.assert_identical(getattr(theta.osc, name)(), getattr(analysis, name)(theta))
     xr.testing.assert_identical(theta.osc.functional_connectivity(), analysis.functional_connectivity(theta))
 
@@ -68,8 +74,8 @@ def test_what_a_simulation_stores_can_be_analysed(tmp_path: Path, monkeypatch: p
     spec = Path(__file__).parents[2] / "specs/kuramoto_transition.yaml"
     run = oscillo.run(
         spec,
-        ["network.layers.0.oscillators=30", "task.duration=30", "task.states={every: 10}",
-         "task.observables=[{kind: order_parameter}, {kind: mean_frequency}, {kind: phase_locking, to: pairs}]",
+        ["network.layers.0.oscillators=30", "task.duration=30", "recording.observables={order_parameter: {}, "
+         "mean_frequency: {}, phase_locking: {to: pairs}, state: {every: 10}}",
          "task.ensemble={seeds: 1, vary: {network.layers.0.coupling.strength: [1.0, 6.0]}}"],
     )  # fmt: skip
     states, summary = oscillo.open_run(run.path).data["states"].to_dataset(), run.data["summary"]

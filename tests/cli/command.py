@@ -19,7 +19,7 @@ from typing import Any
 OSCILLO = Path(sys.executable).with_name("oscillo")
 
 SPEC = """\
-version: 1
+version: 2
 name: small
 seed: 3
 network:

@@ -11,7 +11,7 @@ from command import Command, Ended, state_of
 import oscillo as library
 
 SIMULATION = """\
-version: 1
+version: 2
 name: pair
 seed: 3
 network:

@@ -16,7 +16,7 @@ from command import OSCILLO, Command
 from oscillo.recording import open_run
 
 PHASES = """\
-version: 1
+version: 2
 name: phases
 network:
   sites: []

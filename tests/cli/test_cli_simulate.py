@@ -16,7 +16,7 @@ from command import OSCILLO, SIGKILLED, Command, Ended, Running, metrics_of, new
 import oscillo as library
 
 SIMULATION = """\
-version: 1
+version: 2
 name: ring
 seed: 3
 network:
@@ -34,12 +34,12 @@ task:
   steps: 1500
   transient: 50
   keep_transient: true
-  every: 3
-  states: {every: 50}
   batch: 3
   ensemble: {seeds: 2, vary: {network.layers.0.coupling.strength: [0.5, 2.0]}}
-  observables: [{kind: order_parameter}, {kind: mean_frequency}, {kind: phase_locking, to: pairs}]
   checkpoint_minutes: 0.0005
+recording:
+  every: 3
+  observables: {order_parameter: {}, mean_frequency: {}, phase_locking: {to: pairs}, state: {every: 50}}
 device: cpu
 compile: "off"
 threads: 1

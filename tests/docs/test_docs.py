@@ -21,7 +21,7 @@ from oscillo.cli import app
 from oscillo.spec import registry
 
 QUICK = """\
-version: 1
+version: 2
 extends: {spec}
 task:
   train: {{boards: 64}}

@@ -22,7 +22,7 @@ LAYER: dict[str, Any] = {
 }
 
 SIMULATION: dict[str, Any] = {
-    "name": "small", "seed": 3, "network": {"sites": [], "layers": [LAYER]}, "task": {"kind": "simulate", "steps": 20},
+    "version": 2, "name": "small", "seed": 3, "network": {"sites": [], "layers": [LAYER]}, "task": {"kind": "simulate", "steps": 20},
     "precision": "float64", "device": "cpu", "compile": "off",
 }  # fmt: skip
 
@@ -44,6 +44,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 """Layers by what sets them apart."""
 
 NETWORK: dict[str, Any] = {
+    "version": 2,
     "name": "learner",
     "seed": 3,
     "network": {

@@ -10,6 +10,7 @@ OSCILLATORS = "network.layers.0.oscillators"
 STEP_SIZE = "network.layers.0.integrator.step_size"
 
 SMALL: dict[str, Any] = {
+    "version": 2,
     "name": "small",
     "seed": 3,
     "network": {
@@ -24,7 +25,8 @@ SMALL: dict[str, Any] = {
             }
         ],
     },
-    "task": {"kind": "simulate", "steps": 20, "observables": [{"kind": "order_parameter"}, {"kind": "mean_frequency"}]},
+    "task": {"kind": "simulate", "steps": 20},
+    "recording": {"observables": {"order_parameter": {}, "mean_frequency": {}}},
     "precision": "float64",
     "device": "cpu",
     "compile": "off",
@@ -45,6 +47,7 @@ def small(**changes: Any) -> dict[str, Any]:
 
 
 LEARNING: dict[str, Any] = {
+    "version": 2,
     "name": "learning",
     "network": {
         "layers": [

@@ -68,7 +68,7 @@ def test_errors_are_distances_from_the_exact_solution(tmp_path: Path) -> None:
     delta = 2 * np.arctan(np.tan(1.0) * np.exp(-found.time.values))
     assert np.allclose(energy, -0.5 * (1 + np.cos(delta)), atol=1e-9)
     by_hand = oscillo.run(written(tmp_path, spec), [
-        "network.layers.0.integrator={kind: heun, step_size: 0.1}", "task.states={every: 20}", "task.steps=20",
+        "network.layers.0.integrator={kind: heun, step_size: 0.1}", "recording.observables={state: {every: 20}}", "task.steps=20",
     ], runs=tmp_path / "own")  # fmt: skip
     phases = by_hand.data["states"].to_dataset()["phase"].isel(time=-1).values.reshape(2)
     true = 9.0 * 2 + 1.0 + np.array([-1, 1]) * delta[-1] / 2
@@ -307,7 +307,7 @@ def test_initial_states_and_network_are_those_of_the_simulation(tmp_path: Path) 
     question = Compare.model_validate({"integrators": ["projected_euler"], "step_sizes": [0.1]})
     study = question.study(read_source(written(tmp_path, spec)))
     assert isinstance(study, SimulatedComparison)
-    spec["task"]["states"] = {"every": 1}
+    spec["recording"] = {"observables": {"state": {}}}
     run = oscillo.run(written(tmp_path, spec), runs=tmp_path / "own")
     states = [
         state["x"].clone() for state, _ in study.flow.follow(study.settings[0].build(torch.float64), lambda: None)

@@ -23,7 +23,7 @@ LAYER = "network__layers__0__"
 
 def written(folder: Path, spec: dict[str, Any]) -> Path:
     file = folder / "spec.yaml"
-    file.write_text(json.dumps({"version": 1, **spec}))
+    file.write_text(json.dumps(spec))
     return file
 
 
@@ -110,7 +110,7 @@ def test_samples_of_a_network_that_learned_are_told_apart_by_their_answers(tmp_p
 def test_what_has_no_answer_is_told_before_anything_is_made(
     question: Any, changes: dict[str, Any], told: str, tmp_path: Path
 ) -> None:
-    changes = {"task__observables": [{"kind": "order_parameter"}], **changes}
+    changes = {"recording__observables": {"order_parameter": {}}, **changes}
     with pytest.raises(RunFailed, match=told):
         ask(question, pair(tmp_path, 2.0, **changes), runs=tmp_path / "runs")
     assert not list(tmp_path.glob("runs/*/*/run.json"))

@@ -152,7 +152,7 @@ def test_why_points_run_on_their_own_is_told() -> None:
 
 def test_a_problem_of_some_points_is_blamed_on_the_values_that_they_share() -> None:
     overrides, swept = split([f"{OSCILLATORS}=5,6", f"{STEP_SIZE}=0.1,0.3,0.5", f"{STRENGTH}=1,2"])
-    spec = small(task={"kind": "simulate", "duration": 1, "observables": [{"kind": "order_parameter"}]})
+    spec = small(task={"kind": "simulate", "duration": 1})
     with pytest.raises(SpecError) as refusal:
         divided(checked(with_axes(read_source(spec, overrides), swept)))
     (problem,) = refusal.value.problems

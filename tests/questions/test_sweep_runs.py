@@ -88,7 +88,7 @@ def unstable(**changes: Any) -> dict[str, Any]:
     layer = "network__layers__0__"
     return small(**{
         f"{layer}manifold": {"kind": "plane"}, f"{layer}potential": {"kind": "quartic"}, **changes,
-        "task__observables": [{"kind": "order_parameter"}],
+        "recording__observables": {"order_parameter": {}},
     })  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def test_a_sweep_of_networks_that_learn_has_their_metrics(tmp_path: Path) -> Non
     assert data["train_loss"][0] != data["train_loss"][1]
 
 
-LONG = {"task__steps": 2000, "task__observables": [{"kind": "order_parameter"}], "task__every": 10,
+LONG = {"task__steps": 2000, "recording__observables": {"order_parameter": {}}, "recording__every": 10,
         "task__checkpoint_minutes": 0.002}  # fmt: skip
 SIZES = {OSCILLATORS: [200, 201, 202, 203], STRENGTH: [1.0, 2.0]}
 

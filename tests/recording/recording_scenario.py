@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from oscillo.recording import ArrayDeclaration, GroupDeclaration, Recorder, StoreError, TrajectoryStore, declarations
+from oscillo.recording import ArrayDeclaration, GroupDeclaration, Recorder, StoreError, TrajectoryStore, block_plan
 from oscillo.recording.declarations import coordinate
 
 BLOCK, BLOCKS, ROUNDS, SAMPLES = 5, 3, 2, 5
@@ -93,7 +93,7 @@ def kill_before(operation: int) -> list[int]:
 
 def points(folder: Path, every: int) -> None:
     """Kill a writer before one of its file operations after the other, each time in a new store."""
-    declarations.LARGEST_BLOCK = SMALL_BLOCK
+    block_plan.LARGEST_BLOCK = SMALL_BLOCK
     for operation in range(0, 100_000, every):
         # This process starts no thread of zarr's, so that its children may.
         child = os.fork()

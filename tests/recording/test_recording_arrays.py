@@ -13,8 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from oscillo.recording import ArrayDeclaration, StoreError, TrajectoryStore, bytes_expected, declarations
-from oscillo.recording.declarations import GROWING_BLOCK, LARGEST_BLOCK, SMALLEST_BLOCK, coordinate, plan_chunks
+from oscillo.recording import ArrayDeclaration, StoreError, TrajectoryStore, block_plan, bytes_expected
+from oscillo.recording.block_plan import (
+    GROWING_BLOCK,
+    LARGEST_BLOCK,
+    SMALLEST_BLOCK,
+    SMALLEST_CHUNK,
+    plan_block,
+    plan_chunk,
+)
+from oscillo.recording.declarations import coordinate
 
 quick = settings(max_examples=15, deadline=None)
 
@@ -24,29 +32,71 @@ def declare(name: str, shape: tuple[int, ...], dtype: str = "float32", append_di
     return ArrayDeclaration(name, dims, shape, dtype, "1", name, append_dim=append_dim)
 
 
-@given(st.lists(st.integers(1, 3000), min_size=1, max_size=6), st.sampled_from([1, 2, 4, 8]))
-@settings(max_examples=300, deadline=None)
-def test_chunks_are_4_to_16_mib_and_keep_inner_axes_whole(shape: list[int], itemsize: int) -> None:
-    chunks = plan_chunks(shape, itemsize)
-    assert all(1 <= chunk <= length for chunk, length in zip(chunks, shape, strict=True))
-    block = prod(chunks) * itemsize
-    assert block <= LARGEST_BLOCK
-    assert block >= min(SMALLEST_BLOCK, prod(shape) * itemsize)
-    cut = next((axis for axis, (chunk, length) in enumerate(zip(chunks, shape, strict=True)) if chunk > 1), len(shape))
-    assert chunks[cut + 1 :] == tuple(shape[cut + 1 :])
+lengths = st.lists(st.integers(1, 3000), min_size=1, max_size=6)
+itemsizes = st.sampled_from([1, 2, 4, 8])
+many = settings(max_examples=200, deadline=None)
 
 
-@given(st.lists(st.integers(1, 3000), min_size=2, max_size=4), st.data(), st.sampled_from([1, 4, 8]))
-@settings(max_examples=300, deadline=None)
-def test_chunks_that_a_commit_writes_again_hold_64_mib_together(shape: list[int], data: Any, itemsize: int) -> None:
+@given(lengths, itemsizes)
+@many
+def test_blocks_are_4_to_16_mib_and_keep_inner_axes_whole(shape: list[int], itemsize: int) -> None:
+    block = plan_block(shape, itemsize)
+    assert all(1 <= part <= length for part, length in zip(block, shape, strict=True))
+    size = prod(block) * itemsize
+    assert min(SMALLEST_BLOCK, prod(shape) * itemsize) <= size <= LARGEST_BLOCK
+    cut = next((axis for axis, (part, length) in enumerate(zip(block, shape, strict=True)) if part > 1), len(shape))
+    assert block[cut + 1 :] == tuple(shape[cut + 1 :])
+
+
+@given(st.lists(st.integers(1, 3000), min_size=2, max_size=4), st.data(), itemsizes)
+@many
+def test_the_end_of_a_growing_array_is_one_block_of_8_mib(shape: list[int], data: Any, itemsize: int) -> None:
     axis = data.draw(st.integers(0, len(shape) - 1))
-    chunks = plan_chunks(shape, itemsize, axis)
-    assert all(1 <= chunk <= length for chunk, length in zip(chunks, shape, strict=True))
-    assert prod(chunks) * itemsize <= LARGEST_BLOCK
-    entry = prod(shape) // shape[axis] * itemsize
-    assert chunks[axis] == 1 or chunks[axis] * entry <= GROWING_BLOCK
-    if prod(shape) * itemsize <= GROWING_BLOCK:
-        assert chunks == plan_chunks(shape, itemsize)
+    block = plan_block(shape, itemsize, axis)
+    assert all(1 <= part <= length for part, length in zip(block, shape, strict=True))
+    size, entry = prod(block) * itemsize, prod(shape) // shape[axis] * itemsize
+    assert min(SMALLEST_BLOCK, prod(shape) * itemsize) <= size <= LARGEST_BLOCK
+    if entry <= GROWING_BLOCK:
+        assert size <= GROWING_BLOCK
+        assert block == (*shape[:axis], block[axis], *shape[axis + 1 :])
+    else:
+        assert block[axis] == 1
+
+
+@given(st.lists(st.integers(1, 300), min_size=2, max_size=5), st.data(), itemsizes)
+@many
+def test_pieces_are_some_blocks_or_blocks_some_pieces(shape: list[int], data: Any, itemsize: int) -> None:
+    axes = data.draw(st.integers(1, len(shape)))
+    pieces = [data.draw(st.integers(1, length)) for length in shape[:axes]]
+    block = plan_block(shape, itemsize, pieces=pieces)
+    size = prod(block) * itemsize
+    assert min(SMALLEST_BLOCK, prod(shape) * itemsize) <= size <= LARGEST_BLOCK
+    piece = prod(pieces) * prod(shape[axes:]) * itemsize
+    if piece <= LARGEST_BLOCK:
+        for part, whole, length in zip(block, pieces, shape, strict=False):
+            assert part % whole == 0 or part == length
+    if piece >= SMALLEST_BLOCK:
+        assert all(part <= whole for part, whole in zip(block, pieces, strict=False))
+
+
+@given(lengths, itemsizes)
+@many
+def test_a_block_is_its_chunks_one_after_the_other(shape: list[int], itemsize: int) -> None:
+    block = plan_block(shape, itemsize)
+    chunk = plan_chunk(block, itemsize)
+    assert all(whole % part == 0 for whole, part in zip(block, chunk, strict=True))
+    assert prod(chunk) * itemsize >= min(SMALLEST_CHUNK, prod(block) * itemsize)
+    cut = next((axis for axis, part in enumerate(chunk) if part > 1), len(shape))
+    assert chunk[cut + 1 :] == block[cut + 1 :]
+
+
+def test_a_step_of_some_samples_is_a_block_and_one_of_a_sample_a_chunk() -> None:
+    """1000 samples, 65 steps, 81 cells, 512 channels, a hundred samples at a time; and 128 channels."""
+    shape, pieces = (1000, 65, 9, 9, 4, 128), (100, 1)
+    assert plan_block(shape, 4, pieces=pieces) == (100, 1, 9, 9, 4, 128)
+    assert plan_chunk((100, 1, 9, 9, 4, 128), 4) == (1, 1, 9, 9, 4, 128)
+    smaller = plan_block((1000, 65, 9, 9, 4, 32), 4, pieces=(64, 1))
+    assert smaller == (64, 6, 9, 9, 4, 32) and plan_chunk(smaller, 4) == (1, 6, 9, 9, 4, 32)
 
 
 def test_a_growing_array_is_written_about_once(tmp_path: Path) -> None:
@@ -55,7 +105,7 @@ def test_a_growing_array_is_written_about_once(tmp_path: Path) -> None:
     samples, times, commits = 400, 16000, 16
     array = ArrayDeclaration("a", ("sample", "time"), (samples, times), "float64", "1", "a", append_dim="time")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(declarations, "GROWING_BLOCK", 4 * 2**20)
+        patch.setattr(block_plan, "GROWING_BLOCK", 4 * 2**20)
         with TrajectoryStore(tmp_path / "data.zarr") as store:
             store.declare("g", [array])
             before = written()
@@ -63,11 +113,6 @@ def test_a_growing_array_is_written_about_once(tmp_path: Path) -> None:
                 store.append("g/a", np.random.default_rng(0).random((samples, times // commits)))
                 store.commit()
     assert written() - before < 2.5 * samples * times * 8
-
-
-def test_chunks_of_a_sudoku_trajectory_hold_whole_samples() -> None:
-    """16 samples, 17 steps, 81 cells, 512 channels: 2.7 MiB a sample, so some samples to a chunk."""
-    assert plan_chunks((16, 17, 9, 9, 4, 128), 4) == (4, 17, 9, 9, 4, 128)
 
 
 @given(
@@ -82,7 +127,7 @@ def test_bytes_expected_is_what_the_disk_holds(
     path = tmp_path_factory.mktemp("bytes") / "data.zarr"
     arrays = [declare(f"array{number}", shape, dtype) for number in range(count)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(declarations, "LARGEST_BLOCK", 4096)
+        patch.setattr(block_plan, "LARGEST_BLOCK", 4096)
         expected = bytes_expected(arrays)
         with TrajectoryStore(path) as store:
             store.declare("summary/a/layer0", arrays)
@@ -105,7 +150,7 @@ def test_appended_blocks_of_any_size_come_back(
     path = tmp_path_factory.mktemp("grow") / "data.zarr"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(values)), max_size=5)))
     with pytest.MonkeyPatch.context() as patch, TrajectoryStore(path) as store:
-        patch.setattr(declarations, "LARGEST_BLOCK", 8 * 9 * 4)
+        patch.setattr(block_plan, "LARGEST_BLOCK", 8 * 9 * 4)
         store.declare("training", [declare("state", (40, *values.shape[1:]), "float64", "step")])
         for part in np.split(values, cuts):
             block = part.copy()
@@ -152,6 +197,7 @@ def test_readers_see_only_what_is_committed(tmp_path: Path) -> None:
     store = TrajectoryStore(tmp_path / "data.zarr")
     store.declare("training", [declare("loss", (100, 1), append_dim="step")])
     store.append("training/loss", np.zeros((100, 1)))  # a whole chunk: on disk, and not there
+    store.flush()
     assert (tmp_path / "data.zarr/training/loss/c").is_dir()
     assert "training" not in xr.open_datatree(str(tmp_path / "data.zarr"), engine="zarr")
     store.commit()
@@ -164,7 +210,7 @@ def test_attributes_names_and_fill_are_plain_xarray(tmp_path: Path) -> None:
         store.declare("summary/id/layer0", [array], {"steps": 2})
         store.write("summary/id/layer0/energy", (slice(0, 2),), np.ones((2, 2)))
     tree = xr.open_datatree(str(tmp_path / "data.zarr"), engine="zarr")
-    assert tree.attrs["spec_sha256"] == "ab" and tree.attrs["format_version"] == 1 and tree.attrs["oscillo_version"]
+    assert tree.attrs["spec_sha256"] == "ab" and tree.attrs["format_version"] == 2 and tree.attrs["oscillo_version"]
     energy = tree["summary/id/layer0/energy"]
     assert energy.dims == ("sample", "step") and tree["summary/id/layer0"].attrs["steps"] == 2
     assert energy.attrs == {"units": "1", "long_name": "energy E", "description": "-1/2 sum <x, J x>"}

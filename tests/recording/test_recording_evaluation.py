@@ -17,7 +17,7 @@ from oscillo.recording import (
     RunDirectory,
     StoreError,
     TrajectoryStore,
-    declarations,
+    block_plan,
     open_run,
 )
 
@@ -81,7 +81,7 @@ def test_batches_of_any_size_in_any_order(tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("batches")
     made = RunDirectory.create(path, "a", spec_yaml="", sources={}, provenance={})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(declarations, "LARGEST_BLOCK", data.draw(st.sampled_from([8, 24, 100, 1000])))
+        patch.setattr(block_plan, "LARGEST_BLOCK", data.draw(st.sampled_from([8, 24, 100, 1000])))
         with TrajectoryStore(made.data) as store, Recorder(store, "a", [GroupDeclaration("summary", (array,))]) as rec:
             for first, last in batches:
                 rec.write("summary", np.arange(first, last) * 10, {"state": values[first:last]}, first=first)

@@ -93,7 +93,7 @@ def test_paths_that_are_no_run(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="no such folder"):
         open_run(tmp_path / "nowhere")
     with pytest.raises(RunDirectoryError, match=rf"no run.json and no spec.yaml; did you mean {run.path}"):
-        open_run(tmp_path)
+        RunDirectory.open(tmp_path)
     run.spec.unlink()
     with pytest.raises(RunDirectoryError, match=r"has no spec\.yaml"):
         open_run(run.path)
@@ -108,11 +108,11 @@ def test_the_newest_run_is_proposed_unless_it_failed(tmp_path: Path) -> None:
     newest.set_state("failed", "no such weights")
     runs[1].record_file.write_text("{")
     with pytest.raises(RunDirectoryError, match=f"did you mean {runs[0].path}"):
-        open_run(tmp_path)
+        RunDirectory.open(tmp_path)
     runs[0].set_state("failed")
     oldest.set_state("failed")
     with pytest.raises(RunDirectoryError) as refusal:
-        open_run(tmp_path)
+        RunDirectory.open(tmp_path)
     assert "did you mean" not in str(refusal.value)
 
 

@@ -26,6 +26,7 @@ from oscillo.training import Checkpoints
 STRENGTH = "network.layers.0.coupling.strength"
 
 SMALL: dict[str, Any] = {
+    "version": 2,
     "name": "small",
     "seed": 3,
     "network": {
@@ -43,6 +44,7 @@ SMALL: dict[str, Any] = {
         ],
     },
     "task": {"kind": "simulate", "steps": 20},
+    "recording": {"observables": {"order_parameter": {}}},
     "precision": "float64",
     "device": "cpu",
     "compile": "off",
@@ -72,10 +74,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Layers of five oscillators by what sets them apart."""
 
-ALL_OBSERVED = [
-    {"kind": "order_parameter"}, {"kind": "energy"}, {"kind": "speed"}, {"kind": "mean_frequency"},
-    {"kind": "phase_locking", "to": "pairs"},
-]  # fmt: skip
+ALL_OBSERVED: dict[str, dict[str, Any]] = {
+    "order_parameter": {}, "energy": {}, "speed": {}, "mean_frequency": {}, "phase_locking": {"to": "pairs"},
+}  # fmt: skip
 
 
 def small(**changes: Any) -> dict[str, Any]:
@@ -86,17 +87,16 @@ def small(**changes: Any) -> dict[str, Any]:
         place: Any = spec
         for name in parents:
             place = place[int(name)] if isinstance(place, list) else place.setdefault(name, {})
-        place[int(last) if isinstance(place, list) else last] = value
+        place[int(last) if isinstance(place, list) else last] = deepcopy(value)
     return spec
 
 
 def variant(name: str, **changes: Any) -> dict[str, Any]:
     """The small spec with another layer."""
-    spec = small(**changes)
+    observed = {kind: dict(one) for kind, one in ALL_OBSERVED.items() if name != "delayed" or kind != "energy"}
+    first = {} if name == "sphere" else {"recording__observables": observed}
+    spec = small(**{**first, **changes})
     spec["network"]["layers"][0] |= deepcopy(VARIANTS[name])
-    if name != "sphere":
-        observed = [one for one in ALL_OBSERVED if name != "delayed" or one["kind"] != "energy"]
-        spec["task"].setdefault("observables", deepcopy(observed))
     return spec
 
 

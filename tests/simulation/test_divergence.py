@@ -19,9 +19,9 @@ MU = "network.layers.0.potential.mu"
 
 def explosive(**task):
     """Stuart-Landau oscillators in Euler steps: a mu of 100 is too much for them."""
-    spec = variant("plane", task__observables=[{"kind": "order_parameter"}, {"kind": "amplitude"}])
+    spec = variant("plane", recording__observables={"order_parameter": {}, "amplitude": {}, "state": {}})
     spec["network"]["layers"][0]["integrator"] = {"kind": "projected_euler", "step_size": 0.1}
-    spec["task"] |= {"steps": 80, "states": {"every": 1}} | task
+    spec["task"] |= {"steps": 80} | task
     return spec
 
 
@@ -89,7 +89,8 @@ def test_every_member_is_told_when_it_diverged_though_all_have(tmp_path):
 
 
 def test_it_is_seen_within_64_steps_where_nothing_is_observed(tmp_path):
-    spec = explosive(ensemble={"vary": {MU: [100.0]}}, steps=1000, transient=90.0, every=10)
+    spec = explosive(ensemble={"vary": {MU: [100.0]}}, steps=1000, transient=90.0)
+    spec["recording"]["every"] = 10
     with pytest.raises(RunFailed, match=r"between t = 0, when its largest number was 0\.\d+, and t = 6\.4: "):
         oscillo.run(spec, runs=tmp_path)
 

@@ -49,7 +49,7 @@ def test_coordinates_have_the_shortest_names_that_tell_them_apart(keys, names):
 
 
 def test_no_coordinate_takes_the_name_of_what_is_recorded(tmp_path):
-    spec = variant("driven", task__observables=[{"kind": "amplitude"}, {"kind": "speed"}])
+    spec = variant("driven", recording__observables={"amplitude": {}, "speed": {}})
     spec["network"]["layers"][0] |= {
         "manifold": {"kind": "plane"}, "potential": {"kind": "quartic"},
         "coupling": {"kind": "graph", "generator": "cycle_graph", "strength": 1.0, "delay": {"time": 0.2}},
@@ -117,7 +117,7 @@ def test_shear_may_vary_from_none(tmp_path):
 
 
 def test_seeds_that_draw_what_cannot_differ_are_told(tmp_path):
-    spec = variant("sphere", task__ensemble={"seeds": 2}, task__observables=[])
+    spec = variant("sphere", task__ensemble={"seeds": 2}, recording__observables={})
     spec["network"] |= {"sites": [4, 4]}
     spec["network"]["layers"][0]["coupling"] = {"kind": "convolution", "kernel_size": 3}
     text = refused(tmp_path, spec)
@@ -181,7 +181,7 @@ def test_where_nothing_is_drawn_one_layer_serves_all_seeds(monkeypatch):
 
 def test_a_grid_of_parameters_finds_its_way_back(tmp_path):
     mass = "network.layers.0.inertia.mass"
-    spec = variant("inertial", task__observables=[{"kind": "speed"}], task__initial={"kind": "given", "x": 0.3})
+    spec = variant("inertial", recording__observables={"speed": {}}, task__initial={"kind": "given", "x": 0.3})
     spec["network"]["layers"][0]["frequency"] = {"kind": "shared", "init": 1.0}
     spec["task"]["ensemble"] = {"vary": {mass: [1.0, 2.0], STRENGTH: [0.5, 1.0]}}
     data = record(tmp_path, spec)["series"].to_dataset()

@@ -16,8 +16,8 @@ from oscillo.simulation import Simulation
 
 def starting(initial, name="kuramoto", **task):
     """The small spec with another start, whose states are kept."""
-    spec = variant(name, task__steps=2, task__states={"every": 1}, task__initial=initial)
-    spec["task"] |= {"observables": []} | task
+    spec = variant(name, task__steps=2, recording__observables={"state": {}}, task__initial=initial)
+    spec["task"] |= task
     return spec
 
 
@@ -47,7 +47,7 @@ def test_uniform_states_are_keyed_by_the_seed(tmp_path):
 
 
 def test_states_and_frequencies_of_one_seed_are_strangers(tmp_path):
-    spec = small(seed=0, network__layers__0__oscillators=1000, task__steps=1, task__states={"every": 1})
+    spec = small(seed=0, network__layers__0__oscillators=1000, task__steps=1, recording__observables__state={"every": 1})
     spec["network"]["layers"][0]["frequency"] = {"kind": "drawn", "seed": 0}
     theta = first_states(tmp_path, spec)[0]
     omega = oscillo.load(spec).network.build(()).layers[0].oscillators.frequency.omega.flatten().numpy()
@@ -156,7 +156,7 @@ def test_twisted_states_that_do_not_fit_are_refused(tmp_path):
 
 
 def test_a_run_goes_on_from_where_another_one_ended(tmp_path):
-    spec = variant("inertial", task__steps=20, task__states={"every": 1}, task__observables=[])
+    spec = variant("inertial", task__steps=20, recording__observables={"state": {}})
     whole = oscillo.run(spec, runs=tmp_path / "runs").data["states"].to_dataset()
     half = oscillo.run(spec, ["task.steps=10"], runs=tmp_path / "runs")
     rest = oscillo.run(
@@ -214,14 +214,14 @@ def _interrupted(*args, **rest):
 def test_states_begin_where_their_draws_are(initial):
     """On a GPU noise is drawn there, and is added to numbers that were read on the CPU."""
     loaded = oscillo.load(starting(initial))
-    design = loaded.task.design(loaded.network, loaded.sites)
+    design = loaded.task.design(loaded.network, loaded.sites, loaded.recording)
     layer = design.layer(design.ensemble.members).to("meta")
     state = design.initial.states(layer, Draws(3, torch.arange(4, device="meta")))
     assert state["x"].device.type == "meta" and state["x"].shape == (4, 1, 5)
 
 
 def test_a_former_run_that_diverged_is_refused_where_it_did(tmp_path):
-    spec = variant("plane", task__ensemble={"vary": {STRENGTH: [1.0, 1e5]}}, task__observables=[])
+    spec = variant("plane", task__ensemble={"vary": {STRENGTH: [1.0, 1e5]}}, recording__observables={})
     spec["network"]["layers"][0]["integrator"] = {"kind": "projected_euler", "step_size": 0.1}
     former = oscillo.run(spec, runs=tmp_path / "former").path
     again = spec | {

@@ -48,7 +48,7 @@ def test_a_conditional_stimulus_without_input_is_refused(tmp_path):
         "`kind: none`"
     )
     np.savez(tmp_path / "given.npz", stimulus=np.ones((2, 5)))
-    spec = with_layer({"input": f"{tmp_path}/given.npz:stimulus", "observables": []}, stimulus=GIVEN)
+    spec = with_layer({"input": f"{tmp_path}/given.npz:stimulus"}, stimulus=GIVEN)
     assert oscillo.load(spec).network.layers[0].stimulus.kind == "conditional"
     del spec["network"]["layers"][0]["stimulus"]
     assert oscillo.load(spec).network.layers[0].stimulus.kind == "conditional"
@@ -94,7 +94,8 @@ def test_seeds_are_of_64_bits(tmp_path):
 
 def test_times_between_commits_have_one_default():
     loaded = oscillo.load(small())
-    assert loaded.task.design(loaded.network, loaded.sites).checkpoint_seconds == 60 * loaded.task.checkpoint_minutes
+    design = loaded.task.design(loaded.network, loaded.sites, loaded.recording)
+    assert design.checkpoint_seconds == 60 * loaded.task.checkpoint_minutes
 
 
 @pytest.mark.parametrize(("kind", "precision", "tolerance", "kept"), [

@@ -38,10 +38,8 @@ def differing(one, other):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_is_recorded_is_what_a_loop_by_hand_gives(name, tmp_path):
-    spec = variant(name, task__states={"every": 1})
-    spec["task"]["observables"] = [{"kind": "order_parameter"}, {"kind": "speed", "each": True}]
-    if name != "delayed":
-        spec["task"]["observables"].append({"kind": "energy"})
+    observables = {"state": {}, "order_parameter": {}, "speed": {"each": True}}
+    spec = variant(name, recording__observables=observables | ({} if name == "delayed" else {"energy": {}}))
     data = record(tmp_path, spec)
     layer, states = loop_by_hand(spec, 20)
     oscillators, dt = layer.oscillators, layer.dt
@@ -76,9 +74,9 @@ def test_only_what_was_measured_is_told(name, tmp_path):
 @pytest.mark.parametrize(("name", "batch"), [("kuramoto", None), *((name, 3) for name in VARIANTS)])
 def test_members_are_what_runs_of_their_own_are(name, batch, tmp_path):
     seeds, strengths = [0, 2], [0.5, 3.0]
-    spec = variant(name, task__states={"every": 1}, task__batch=batch)
+    spec = variant(name, recording__observables__state={"every": 1}, task__batch=batch)
     if name == "sphere":
-        spec["task"]["observables"] = [{"kind": "order_parameter"}, {"kind": "energy"}]
+        spec["recording"]["observables"]["energy"] = {}
     spec["task"]["ensemble"] = {"seeds": seeds, "vary": {STRENGTH: strengths}}
     together = record(tmp_path / "together", spec)
     assert together["series"]["seed"].values.tolist() == [0, 2, 0, 2]
@@ -116,25 +114,26 @@ def test_a_run_does_not_copy_what_delays_remember(tmp_path, batch):
 
 
 def test_a_seed_starts_at_the_same_place_for_every_value(tmp_path):
-    spec = small(task__states={"every": 20}, task__ensemble={"seeds": [4, 1], "vary": {STRENGTH: [0.0, 1.0, 2.0]}})
+    spec = small(recording__observables__state={"every": 20}, task__ensemble={"seeds": [4, 1], "vary": {STRENGTH: [0.0, 1.0, 2.0]}})
     first = record(tmp_path, spec)["states"]["phase"].isel(time=0)
     by_seed = first.values.reshape(3, 2, 5)
     assert (by_seed == by_seed[:1]).all() and (by_seed[0, 0] != by_seed[0, 1]).all()
 
 
 def test_another_seed_of_the_run_draws_all_anew(tmp_path):
-    spec = small(task__states={"every": 20}, task__ensemble={"seeds": 2})
+    spec = small(recording__observables__state={"every": 20}, task__ensemble={"seeds": 2})
     one, again, other = (record(tmp_path / str(i), spec | {"seed": seed}) for i, seed in enumerate((3, 3, 4)))
     assert identical(one, again)
     assert not np.isin(one["states"]["phase"].isel(time=0), other["states"]["phase"].isel(time=0)).any()
 
 
 def test_what_lies_in_the_transient_is_not_kept_unless_asked_for(tmp_path):
-    task = {"duration": 2.0, "transient": 0.5, "every": 3, "states": {"every": 5}}
-    plain = record(tmp_path / "plain", small() | {"task": {"kind": "simulate"} | task})
+    task = {"duration": 2.0, "transient": 0.5}
+    small_one = small(recording__every=3, recording__observables__state={"every": 5})
+    plain = record(tmp_path / "plain", small_one | {"task": {"kind": "simulate"} | task})
     np.testing.assert_allclose(plain["series"]["time"], [0.5, 0.8, 1.1, 1.4, 1.7, 2.0])
     np.testing.assert_allclose(plain["states"]["time"], [0.5, 1.0, 1.5, 2.0])
-    kept = record(tmp_path / "kept", small() | {"task": {"kind": "simulate", "keep_transient": True} | task})
+    kept = record(tmp_path / "kept", small_one | {"task": {"kind": "simulate", "keep_transient": True} | task})
     np.testing.assert_allclose(kept["series"]["time"], [0.0, 0.3, 0.6, 0.9, 1.2, 1.5, 1.8])
     np.testing.assert_allclose(kept["states"]["time"], [0.0, 0.5, 1.0, 1.5, 2.0])
     np.testing.assert_array_equal(kept["states"]["phase"][:, 1:], plain["states"]["phase"])
@@ -147,22 +146,23 @@ def test_what_lies_in_the_transient_is_not_kept_unless_asked_for(tmp_path):
 
 def test_turns_that_were_not_seen_are_not_guessed(tmp_path):
     """Ten radians per time, seen every half unit of time: 5 radians look like -1.28."""
-    spec = variant("plane", task__observables=[{"kind": "mean_frequency"}])
+    spec = variant("plane", recording__observables={"mean_frequency": {}})
     spec["network"]["layers"][0] |= {
         "frequency": {"kind": "per_oscillator", "init": [10.0, 1.0, -1.0, -10.0, 0.0]},
         "coupling": {"kind": "mean_field", "strength": 0.0}, "integrator": {"kind": "rk4", "step_size": 0.01},
     }  # fmt: skip
-    spec["task"] |= {"steps": 1000, "every": 50}
+    spec["task"] |= {"steps": 1000}
+    spec["recording"]["every"] = 50
     found = record(tmp_path / "seldom", spec)["summary"]["mean_frequency"].values[0]
     np.testing.assert_allclose(found, [np.nan, 1.0, -1.0, np.nan, 0.0], atol=1e-4)
-    spec["task"] |= {"every": 10}
+    spec["recording"]["every"] = 10
     found = record(tmp_path / "often", spec)["summary"]["mean_frequency"].values[0]
     np.testing.assert_allclose(found, [10.0, 1.0, -1.0, -10.0, 0.0], atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "step"), [("kuramoto", 0.1), ("kuramoto", 2.0), ("plane", 0.1)])
 def test_the_mean_frequency_is_the_angle_turned_through(name, step, tmp_path):
-    spec = variant(name, task__states={"every": 1}, task__ensemble={"seeds": 2})
+    spec = variant(name, recording__observables__state={"every": 1}, task__ensemble={"seeds": 2})
     spec["network"]["layers"][0]["integrator"]["step_size"] = step
     spec["task"] |= {"transient": 5 * step, "steps": 60}
     data = record(tmp_path, spec)
@@ -177,10 +177,10 @@ def test_the_mean_frequency_is_the_angle_turned_through(name, step, tmp_path):
 
 
 def test_phase_locking_is_the_length_of_the_mean_phasor(tmp_path):
-    task = {"kind": "simulate", "steps": 40, "transient": 1.0, "every": 2, "states": {"every": 2}}
+    task = {"kind": "simulate", "steps": 40, "transient": 1.0, "ensemble": {"seeds": 3}}
     for to in ("pairs", "mean_field"):
-        observables = [{"kind": "phase_locking", "to": to}]
-        data = record(tmp_path / to, small(task=task | {"observables": observables, "ensemble": {"seeds": 3}}))
+        recording = {"every": 2, "observables": {"phase_locking": {"to": to}, "state": {}}}
+        data = record(tmp_path / to, small(task=task, recording=recording))
         z = np.exp(1j * data["states"]["phase"].values)
         if to == "pairs":
             expected = abs(np.einsum("sti,stj->sij", z, z.conj())) / z.shape[1]
@@ -197,7 +197,7 @@ def test_what_varies_reaches_what_is_observed(tmp_path):
     """A cut has the graph's weights, and an energy the strength of each member."""
     graph = {"kind": "graph", "generator": "cycle_graph", "strength": 1.0}
     spec = small(network__layers__0__coupling=graph, task__ensemble={"vary": {STRENGTH: [1.0, -2.0]}})
-    spec["task"]["observables"] = [{"kind": "cut"}, {"kind": "energy"}]
+    spec["recording"]["observables"] = {"cut": {}, "energy": {}}
     data = record(tmp_path, spec)["series"].to_dataset()
     np.testing.assert_allclose(data["energy"][1, 0], -2 * data["energy"][0, 0], rtol=1e-12)
     assert data["cut"].values[0, 0] == data["cut"].values[1, 0]
@@ -209,7 +209,7 @@ def test_what_varies_reaches_what_is_observed(tmp_path):
 def test_noise_belongs_to_the_seed_and_the_step(tmp_path):
     layer = {"frequency": {"kind": "none"}, "coupling": {"kind": "mean_field", "strength": 0.0}}
     spec = variant(
-        "noisy", task__states={"every": 1}, task__ensemble={"seeds": [5, 0], "vary": {STRENGTH: [0.0, 1e-9]}}
+        "noisy", recording__observables__state={"every": 1}, task__ensemble={"seeds": [5, 0], "vary": {STRENGTH: [0.0, 1e-9]}}
     )
     spec["network"]["layers"][0] |= layer
     states = record(tmp_path / "all", spec)["states"].to_dataset()
@@ -217,16 +217,16 @@ def test_noise_belongs_to_the_seed_and_the_step(tmp_path):
     np.testing.assert_allclose(kicks[0], kicks[2], atol=1e-7)  # the same seed with another strength
     assert abs(np.corrcoef(kicks[0].ravel(), kicks[1].ravel())[0, 1]) < 0.5
     assert kicks.std() == pytest.approx(0.3 * math.sqrt(0.1), rel=0.2)
-    longer = record(tmp_path / "longer", with_parameter(spec, STRENGTH, 0.0) | {"task": spec["task"] | {
-        "ensemble": {"seeds": [0]}, "steps": 30, "every": 7, "states": {"every": 1},
-    }})  # fmt: skip
+    spec["recording"]["every"] = 7
+    task = spec["task"] | {"ensemble": {"seeds": [0]}, "steps": 30}
+    longer = record(tmp_path / "longer", with_parameter(spec, STRENGTH, 0.0) | {"task": task})
     ours = turned(longer["states"].to_dataset())[:21]
     np.testing.assert_allclose(ours, turned(states, 1), atol=1e-13)
 
 
 def test_a_stimulus_follows_time(tmp_path):
     stimulus = {"kind": "sine", "acts_on": "velocity", "amplitude": 0.6, "frequency": 2.0, "phase": 0.4}
-    spec = small(task__steps=60, task__states={"every": 1}, network__layers__0__frequency={"kind": "none"})
+    spec = small(task__steps=60, recording__observables__state={"every": 1}, network__layers__0__frequency={"kind": "none"})
     spec["network"]["layers"][0] |= {"stimulus": stimulus, "coupling": {"kind": "mean_field", "strength": 0.0}}
     key = "network.layers.0.stimulus"
     spec["task"]["ensemble"] = {"vary": {f"{key}.amplitude": [0.6, -1.0], f"{key}.frequency": [2.0, 0.5]}}
@@ -249,7 +249,7 @@ def test_a_conditional_stimulus_comes_from_a_file(tmp_path):
     spec["network"]["layers"][0] |= {
         "stimulus": {"kind": "conditional"}, "coupling": {"kind": "convolution", "kernel_size": 1, "learn": False},
     }  # fmt: skip
-    spec["task"] |= {"observables": [{"kind": "energy"}], "states": {"every": 20}}
+    spec["recording"]["observables"] = {"energy": {}, "state": {"every": 20}}
     data = record(tmp_path / "run", spec)
     assert data["states"]["state"].dims == ("sample", "time", "y", "x", "component", "oscillator")
     layer, x = layer_by_hand(spec), torch.from_numpy(data["states"]["state"].values[:, 0])
@@ -260,7 +260,7 @@ def test_a_conditional_stimulus_comes_from_a_file(tmp_path):
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_numbers_are_as_exact_as_asked_for(precision, tmp_path):
-    spec = small(task__states={"every": 1}, network__layers__0__coupling={"kind": "mean_field", "strength": 0.1})
+    spec = small(recording__observables__state={"every": 1}, network__layers__0__coupling={"kind": "mean_field", "strength": 0.1})
     spec["network"]["layers"][0]["frequency"] = {"kind": "per_oscillator", "init": [0.1, 0.2, 0.3, 0.4, 0.5]}
     data = record(tmp_path, spec | {"precision": precision})
     assert data["series"]["order_parameter"].dtype == data["states"]["phase"].dtype == precision
@@ -277,21 +277,22 @@ def test_a_long_run_in_float32_counts_its_turns(tmp_path):
         "coupling": {"kind": "mean_field", "strength": 0.0},
         "integrator": {"kind": "projected_euler", "step_size": 1.0},
     }  # fmt: skip
-    spec["task"] |= {"steps": 20_000, "every": 5000, "observables": [{"kind": "mean_frequency"}]}
+    spec["task"]["steps"] = 20_000
+    spec["recording"] = {"every": 5000, "observables": {"mean_frequency": {}}}
     found = record(tmp_path, spec)["summary"]["mean_frequency"].values[0]
     np.testing.assert_allclose(found, np.float32(frequencies), rtol=0, atol=1e-7)
 
 
 def test_a_simulation_may_observe_nothing_but_its_end(tmp_path):
-    for number, observables in enumerate(([], [{"kind": "mean_frequency"}])):
-        data = record(tmp_path / str(number), small(task__observables=observables))
-        assert data["series"].sizes["time"] == 21 and not data["series"].data_vars
+    for number, observables in enumerate(({}, {"mean_frequency": {}})):
+        data = record(tmp_path / str(number), small(recording__observables=observables))
+        assert set(data.children) == {"summary"}
         assert data["summary"]["steps"].values.tolist() == [20]
         assert data["summary"]["evaluations"].values.tolist() == [80]
 
 
 def test_how_many_steps_are_taken_at_once_changes_nothing(tmp_path, monkeypatch):
-    spec = variant("noisy", task__every=7, task__ensemble={"seeds": 3}, task__batch=2)
+    spec = variant("noisy", recording__every=7, task__ensemble={"seeds": 3}, task__batch=2)
     whole = record(tmp_path / "whole", spec)
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_LOOKS", 0.0)
     assert identical(record(tmp_path / "single", spec), whole)
@@ -309,7 +310,7 @@ def test_a_run_has_its_summary_as_metrics_and_is_read_by_name(tmp_path):
 
 def test_a_constant_stimulus_may_vary(tmp_path):
     """Of oscillators that feel nothing else the energy is minus what the stimulus does to them."""
-    spec = small(network__layers__0__coupling__strength=0.0, task__observables=[{"kind": "energy"}, {"kind": "speed"}])
+    spec = small(network__layers__0__coupling__strength=0.0, recording__observables={"energy": {}, "speed": {}})
     spec["network"]["layers"][0] |= {"stimulus": {"kind": "constant"}, "frequency": {"kind": "none"}}
     amplitudes = [0.5, 1.0, -1.0]
     spec["task"]["ensemble"] = {"vary": {"network.layers.0.stimulus.amplitude": amplitudes}}

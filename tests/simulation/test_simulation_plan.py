@@ -12,7 +12,7 @@ import oscillo
 from oscillo.layout import StateShape
 from oscillo.plan import plan_of
 from oscillo.quantities import bytes_text, count_text, shape_text
-from oscillo.recording import RunDirectoryError
+from oscillo.recording import RunDirectoryError, TrajectoryStore
 from oscillo.simulation.memory import Estimate, crowded
 from oscillo.simulation.plan import design_of, plan_simulation, room_bytes
 from oscillo.simulation.standing import Pending, Standing
@@ -29,15 +29,13 @@ def size(tensors):
     return sum(value.numel() * value.element_size() for value in tensors)
 
 
-def several(name, **task):
-    spec = variant(name, task__ensemble={"seeds": 3, "vary": {STRENGTH: [0.5, 1.0]}})
-    spec["task"] |= task
-    return spec
+def several(name, **changes):
+    return variant(name, task__ensemble={"seeds": 3, "vary": {STRENGTH: [0.5, 1.0]}}, **changes)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_what_is_held_is_what_was_predicted(name):
-    spec = several(name) if name != "sphere" else several(name, observables=[])
+def test_what_is_held_is_what_was_predicted(name, tmp_path):
+    spec = several(name) if name != "sphere" else several(name, recording__observables={})
     simulation, memory = prepared(spec), plan_simulation(oscillo.load(spec)).memory
     standing = Standing.at_start(simulation.initial_state())
     parts = {"x": "states", "v": "states", "winding": "states"}
@@ -48,16 +46,20 @@ def test_what_is_held_is_what_was_predicted(name):
     assert memory.history == held["history"]
     tensors = [*simulation.layer.parameters(), *simulation.layer.buffers()]
     assert memory.parameters == size(tensors)
-    simulation._observe(standing, Pending(simulation.recording, 1.0))
+    with TrajectoryStore(tmp_path / "data.zarr") as store:
+        simulation._observe(standing, Pending(simulation.recording, store, 1.0))
     sums = size(value for key, value in standing.running.items() if key.startswith("summary"))
     assert sum(memory.sums.values()) == pytest.approx(sums, rel=0.01)
 
 
-@pytest.mark.parametrize("task", [
-    {}, {"states": {"every": 2}, "every": 3}, {"steps": 2000, "transient": 50.0, "states": {"every": 1}},
+@pytest.mark.parametrize("changes", [
+    {}, {"recording__every": 3, "recording__observables__state": {"every": 2}},
+    {"recording__observables__state": {}, "task__steps": 2000, "task__transient": 50.0},
+    {"task__steps": 2000, "recording__observables__coarse": {
+        "kind": "phase", "every": 2, "samples": 4, "precision": "float16", "reduce": {"kind": "histogram"}}},
 ])  # fmt: skip
-def test_the_store_takes_the_bytes_that_were_predicted(task, tmp_path):
-    spec = several("kuramoto", **task)
+def test_the_store_takes_the_bytes_that_were_predicted(changes, tmp_path):
+    spec = several("kuramoto", **changes)
     run = oscillo.run(spec, runs=tmp_path)
     taken = sum(file.stat().st_size for file in run.directory.data.rglob("*") if file.is_file())
     plan = plan_simulation(oscillo.load(spec))
@@ -85,14 +87,14 @@ def test_operations_are_those_of_the_formula(layer, n, flops):
 
 
 def test_a_plan_is_told_in_words():
-    spec = several("delayed", batch=4, states={"every": 5})
+    spec = several("delayed", task__batch=4, recording__observables__state={"every": 5})
     spec["network"]["layers"][0]["inertia"] = {"mass": 1.0}
     text = plan_simulation(oscillo.load(spec)).to_text()
     for part in (
         "small on cpu, float64", "state 1 x 5", "20 steps of 0.1, to time 2",
         "6 in batches of 4: strength 0.5 to 1, 3 seeds",
         "FLOP for an evaluation of one member, 4 in a step: ", "states ", "delays ", "parameters ", "observables ",
-        "a step ", "in data.zarr: series at 21 times, states at 5", "checkpoints ",
+        "a step ", "in data.zarr: summary, series at 21 times, states at 5 times", "checkpoints ",
     ):  # fmt: skip
         assert part in text, (part, text)
     assert "members               1\n" in plan_simulation(oscillo.load(small())).to_text()
@@ -110,7 +112,7 @@ def test_the_shipped_simulations_can_be_planned(file, monkeypatch):
 
 def test_what_memory_cannot_hold_is_refused_before_anything_is_made(tmp_path, monkeypatch):
     """Of three sizes of memory: not even the states, not a step of all at once, all."""
-    spec = several("kuramoto", observables=[{"kind": "speed"}])
+    spec = several("kuramoto", recording__observables={"speed": {}})
     plan = plan_simulation(oscillo.load(spec))
     monkeypatch.setattr("oscillo.preparation.free_memory", lambda device: plan.memory.total)
     text = refused(tmp_path, spec)
@@ -154,18 +156,18 @@ def test_delays_that_memory_cannot_hold_are_refused(tmp_path):
 
 
 def test_sums_that_memory_cannot_hold_are_refused(tmp_path, monkeypatch):
-    observables = [{"kind": "order_parameter"}, {"kind": "phase_locking", "to": "pairs"}]
-    spec = small(network__layers__0__oscillators=300, task__observables=observables, task__ensemble={"seeds": 3})
+    observables = {"order_parameter": {}, "phase_locking": {"to": "pairs"}}
+    spec = small(network__layers__0__oscillators=300, recording__observables=observables, task__ensemble={"seeds": 3})
     monkeypatch.setattr("oscillo.preparation.free_memory", lambda device: 2**20)
     text = refused(tmp_path, spec)
     assert text.startswith(
-        "task.observables.1: keeps 4.1 MiB for each of 3 members together, and 819 KiB of memory can"
+        "recording.observables.phase_locking: keeps 4.1 MiB for each of 3 members together, and 819 KiB of memory can"
     )
     assert text.endswith("; leave it out, or take fewer members")
 
 
 def test_what_the_disk_cannot_hold_is_refused(tmp_path):
-    spec = small(network__layers__0__oscillators=1000, task__steps=10**10, task__states={"every": 1})
+    spec = small(network__layers__0__oscillators=1000, task__steps=10**10, recording__observables__state={"every": 1})
     with pytest.raises(RunDirectoryError, match=r"MiB free, and the run will write about [\d,]+ MiB"):
         oscillo.run(spec, runs=tmp_path)
     assert not list(tmp_path.iterdir())
@@ -225,7 +227,9 @@ print(plan.memory.total + plan.step_bytes, peak[0] - before)
     ("kuramoto", 150_000, 10), ("dopri5", 150_000, 10), ("delayed", 20_000, 5), ("plane", 100_000, 6),
 ])  # fmt: skip
 def test_a_simulation_takes_the_memory_that_was_predicted(name, n, seeds, tmp_path):
-    spec = several(name, observables=[{"kind": "order_parameter"}, {"kind": "mean_frequency"}], every=2, steps=4)
+    spec = several(
+        name, recording={"every": 2, "observables": {"order_parameter": {}, "mean_frequency": {}}}, task__steps=4
+    )
     spec["network"]["layers"][0] |= {"oscillators": n, "frequency": {"kind": "shared"}}
     spec["task"]["ensemble"]["seeds"] = seeds
     texts = [json.dumps(one) for one in (several(name), spec)]

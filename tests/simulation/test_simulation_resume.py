@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 
+import numpy as np
 import pytest
 import torch
 from small_simulations import STRENGTH, VARIANTS, identical, prepared, record, reread, variant
 
 import oscillo
+from oscillo.observables.order_parameter import OrderParameter
 from oscillo.recording import StoreError, TrajectoryStore
 from oscillo.running import RunFailed, RunInterrupted
 from oscillo.simulation import Simulation
 from oscillo.simulation import simulation as module
-from oscillo.simulation.observables.order_parameter import OrderParameter
 from oscillo.training import CheckpointError, Checkpoints
 
 
@@ -39,20 +40,19 @@ def step_by_step(monkeypatch):
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_LOOKS", 0.0)
 
 
-def several(name, **task):
+def several(name, **changes):
     """Four members in two batches, observed now and then."""
-    spec = variant(name)
+    spec = variant(name, **{"recording__every": 3, "recording__observables__state": {"every": 4}, **changes})
     spec["task"] |= {
-        "every": 3, "states": {"every": 4}, "transient": 0.4, "keep_transient": True, "batch": 3,
+        "transient": 0.4, "keep_transient": True, "batch": 3,
         "ensemble": {"seeds": 2, "vary": {STRENGTH: [0.5, 2.0]}},
     }  # fmt: skip
-    spec["task"] |= task
     return spec
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_resumed_simulation_ends_like_one_that_was_not_stopped(name, tmp_path, step_by_step):
-    spec = several(name) if name != "sphere" else several(name, observables=[{"kind": "energy"}])
+    spec = several(name) if name != "sphere" else several(name, recording__observables__energy={})
     whole = record(tmp_path / "whole", spec)
     for _ in range(3):
         with pytest.raises(Stopped):
@@ -62,7 +62,7 @@ def test_a_resumed_simulation_ends_like_one_that_was_not_stopped(name, tmp_path,
 
 
 def test_a_reader_sees_what_was_committed(tmp_path, step_by_step):
-    spec = several("kuramoto", every=1)
+    spec = several("kuramoto", recording__every=1)
     whole = record(tmp_path / "whole", spec)
     with pytest.raises(Stopped):
         record(tmp_path / "part", spec, check=stopping_at(7))
@@ -75,7 +75,7 @@ def test_a_reader_sees_what_was_committed(tmp_path, step_by_step):
 
 def test_what_breaks_off_within_an_observation_is_observed_again(tmp_path, monkeypatch, step_by_step):
     """States are taken first; a series that fails then must not leave them one ahead."""
-    spec = several("kuramoto", every=1, states={"every": 1})
+    spec = several("kuramoto", recording__every=1, recording__observables__state={"every": 1})
     whole, measure, calls = record(tmp_path / "whole", spec), OrderParameter.measure, [0]
 
     def failing(self, moment):
@@ -93,19 +93,19 @@ def test_what_breaks_off_within_an_observation_is_observed_again(tmp_path, monke
 
 def test_what_breaks_off_within_a_commit_is_done_again(tmp_path, monkeypatch):
     """Whatever call of the store breaks off: nothing is committed twice, and the reason is the first one."""
-    spec = several("kuramoto", every=1)
+    spec = several("kuramoto", recording__every=1)
     whole = record(tmp_path / "whole", spec)
     for number in range(0, 40, 3):
         folder, calls, append = tmp_path / str(number), [0], TrajectoryStore.append
 
-        def failing(self, path, block, calls=calls, append=append, number=number):
+        def failing(self, path, block, calls=calls, append=append, number=number, **options):
             calls[0] += 1
             if calls[0] == number + 1:
                 raise KeyboardInterrupt
-            append(self, path, block)
+            append(self, path, block, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr("oscillo.simulation.standing._BYTES_BETWEEN_COMMITS", 2000)
+            patch.setattr("oscillo.simulation.standing._BYTES_TOGETHER", 2000)
             patch.setattr(module, "_SECONDS_BETWEEN_LOOKS", 0.0)
             patch.setattr(TrajectoryStore, "append", failing)
             try:
@@ -115,6 +115,8 @@ def test_what_breaks_off_within_a_commit_is_done_again(tmp_path, monkeypatch):
             else:
                 assert number > 10
                 break
+        for seen in reread(folder).children.values():
+            assert (np.diff(seen["time"]) > 0).all(), number
         assert identical(record(folder, spec), whole), number
 
 
@@ -189,19 +191,23 @@ def test_the_newest_checkpoint_is_that_of_the_most_steps(tmp_path):
     assert [file.name for file in checkpoints.files()] == ["step_99999999.pt", "step_100000000.pt"]
 
 
-def test_commits_come_when_time_or_bytes_ask_for_them(tmp_path, monkeypatch, step_by_step):
-    saved, save = [], Checkpoints.save
+def test_commits_come_when_time_asks_for_them_and_bytes_go_ahead(tmp_path, monkeypatch, step_by_step):
+    saved, save, appended, append = [], Checkpoints.save, [], TrajectoryStore.append
     monkeypatch.setattr(
         Checkpoints, "save", lambda self, step, content: (saved.append(step), save(self, step, content))
     )
-    spec = several("kuramoto", every=1, states=None, ensemble={})
+    spec = variant("kuramoto")
     record(tmp_path / "one", spec)
     assert saved == [20]
     saved.clear()
     record(tmp_path / "two", spec | {"task": spec["task"] | {"checkpoint_minutes": 1e-9}})
     assert len(saved) >= 2 and saved[-1] == 20  # not after every step: a commit takes longer than a step
     saved.clear()
-    monkeypatch.setattr("oscillo.simulation.standing._BYTES_BETWEEN_COMMITS", 100)
+    monkeypatch.setattr("oscillo.simulation.standing._BYTES_TOGETHER", 100)
+    monkeypatch.setattr(
+        TrajectoryStore, "append",
+        lambda self, path, block, **options: (appended.append(path), append(self, path, block, **options)),
+    )  # fmt: skip
     record(tmp_path / "three", spec)
-    assert len(saved) > 3
+    assert saved == [20] and appended.count("series/time") > 3
     assert prepared(spec).design.checkpoint_seconds == 30

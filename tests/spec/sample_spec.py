@@ -67,7 +67,7 @@ class LayerSpec(Spec):
 class RootSpec(Spec):
     """The whole."""
 
-    version: int = 1
+    version: int = 2
     name: str = "unnamed"
     plugins: list[str] = Field([])
     layers: list[LayerSpec] = Field([], description="Layers, first to last.")

@@ -12,7 +12,7 @@ from oscillo.spec.yaml_text import parse_yaml, plain_scalar
 
 POSITIONS = """\
 # a comment
-version: 1
+version: 2
 network:
   layers:
     - {channels: 512, bond: {kind: heads}}
@@ -83,7 +83,7 @@ def test_every_float_is_read_back(number):
 
 
 def test_all_duplicate_keys_are_told_with_both_lines(write):
-    text = "version: 1\na: {x: 1, y: 2, x: 3}\nb: 1\nc: 2\nb: 3\n"
+    text = "version: 2\na: {x: 1, y: 2, x: 3}\nb: 1\nc: 2\nb: 3\n"
     found = problems_of(read_document, write("a.yaml", text))
     assert found == [(2, 17, "duplicate key, first in line 2"), (5, 1, "duplicate key, first in line 3")]
 
@@ -128,7 +128,7 @@ def test_versions_that_cannot_be_read(write, text, words):
 
 
 def test_a_missing_version_says_what_to_add(write):
-    with pytest.raises(SpecError, match="add `version: 1`"):
+    with pytest.raises(SpecError, match="add `version: 2`"):
         read_document(write("a.yaml", "name: x\n"))
 
 
@@ -147,7 +147,7 @@ def test_older_versions_are_migrated_step_by_step(write, monkeypatch):
 
 
 def test_a_file_that_is_not_there_or_not_text(write, tmp_path):
-    write("sudoku.yaml", "version: 1\n")
+    write("sudoku.yaml", "version: 2\n")
     with pytest.raises(SpecError, match=r"there is no file sudoko\.yaml; did you mean `sudoku\.yaml`\?"):
         read_document("sudoko.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"a: \xff\xfe")

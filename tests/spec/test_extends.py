@@ -65,10 +65,10 @@ def test_every_merged_value_is_the_one_its_origin_wrote(a, b):
 def test_bases_are_relative_to_the_file_and_later_ones_win(write):
     write("parts/first.yaml", "a: {x: 1, y: [1, 2, 3]}\nb: first\n")
     write("parts/deep/base.yaml", "a: {z: 0}\n")
-    write("parts/second.yaml", "extends: deep/base.yaml\nb: second\nversion: 1\n")
-    main = "version: 1\nextends: [parts/first.yaml, parts/second.yaml]\na:\n  y: [9]\n"
+    write("parts/second.yaml", "extends: deep/base.yaml\nb: second\nversion: 2\n")
+    main = "version: 2\nextends: [parts/first.yaml, parts/second.yaml]\na:\n  y: [9]\n"
     document = read_document(write("main.yaml", main))
-    assert document.data == {"a": {"x": 1, "y": [9], "z": 0}, "b": "second", "version": 1}
+    assert document.data == {"a": {"x": 1, "y": [9], "z": 0}, "b": "second", "version": 2}
     places = {path: document.origin(path).place for path in [("a", "x"), ("a", "z"), ("b",), ("a", "y"), ("a",)]}
     assert places == {
         ("a", "x"): f"parts{os.sep}first.yaml:1:8",
@@ -86,12 +86,12 @@ def test_one_file_may_be_reached_twice(write):
     write("base.yaml", "a: 1\n")
     write("left.yaml", "extends: base.yaml\nb: 2\n")
     write("right.yaml", "extends: base.yaml\nc: 3\n")
-    document = read_document(write("main.yaml", "version: 1\nextends: [left.yaml, right.yaml]\n"))
-    assert document.data == {"version": 1, "a": 1, "b": 2, "c": 3}
+    document = read_document(write("main.yaml", "version: 2\nextends: [left.yaml, right.yaml]\n"))
+    assert document.data == {"version": 2, "a": 1, "b": 2, "c": 3}
 
 
 def test_a_cycle_is_told_with_its_route(write):
-    write("a.yaml", "version: 1\nextends: b.yaml\n")
+    write("a.yaml", "version: 2\nextends: b.yaml\n")
     write("b.yaml", "extends:\n  - c.yaml\n")
     write("c.yaml", "extends: b.yaml\n")
     with pytest.raises(SpecError) as caught:
@@ -103,7 +103,7 @@ def test_a_cycle_is_told_with_its_route(write):
 
 def test_all_faults_of_all_bases_are_told(write):
     write("bad.yaml", "a: 1\na: 2\n")
-    main = "version: 1\nextends:\n  - gone.yaml\n  - bad.yaml\n"
+    main = "version: 2\nextends:\n  - gone.yaml\n  - bad.yaml\n"
     with pytest.raises(SpecError) as caught:
         read_document(write("main.yaml", main))
     assert [p.where for p in caught.value.problems] == ["main.yaml:3:5", "bad.yaml:2:1"]
@@ -113,13 +113,13 @@ def test_all_faults_of_all_bases_are_told(write):
 def test_extends_takes_file_names_only(write, entry):
     write("a.yaml", "a: 1\n")
     with pytest.raises(SpecError, match="takes a file name"):
-        read_document(write("main.yaml", f"version: 1\nextends: {entry}\n"))
+        read_document(write("main.yaml", f"version: 2\nextends: {entry}\n"))
 
 
 def test_a_tilde_removes_or_replaces_what_the_base_has(write):
-    write("base.yaml", "version: 1\nbond: {kind: heads, heads: 4}\nema: {decay: 0.9}\n")
+    write("base.yaml", "version: 2\nbond: {kind: heads, heads: 4}\nema: {decay: 0.9}\n")
     main = "extends: base.yaml\n~bond: {kind: spring, strength: 1}\n~ema:\n"
     document = read_document(write("main.yaml", main))
-    assert document.data == {"version": 1, "bond": {"kind": "spring", "strength": 1}}
+    assert document.data == {"version": 2, "bond": {"kind": "spring", "strength": 1}}
     with pytest.raises(SpecError, match=r"main\.yaml:3:1 ~bnd: no `bnd` to remove; did you mean `~bond`"):
-        read_document(write("main.yaml", "extends: base.yaml\nversion: 1\n~bnd:\n"))
+        read_document(write("main.yaml", "extends: base.yaml\nversion: 2\n~bnd:\n"))

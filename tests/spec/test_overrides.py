@@ -69,11 +69,11 @@ def _at(tree, path):
 
 
 def test_values_follow_the_rules_of_the_file(write):
-    name = write("a.yaml", "version: 1\na: {b: 1}\nlayers: [{c: 1}, {c: 2}]\n")
+    name = write("a.yaml", "version: 2\na: {b: 1}\nlayers: [{c: 1}, {c: 2}]\n")
     overrides = ["a.b=1e-3", "a.c=no", "layers.1.c=[1, 2]", "a.d={x: null}", "a.e=012", "name=a=b", "x.y.z='5'"]
     document = read_document(name, overrides)
     assert document.data == {
-        "version": 1, "a": {"b": 0.001, "c": "no", "d": {"x": None}, "e": 12},
+        "version": 2, "a": {"b": 0.001, "c": "no", "d": {"x": None}, "e": 12},
         "layers": [{"c": 1}, {"c": [1, 2]}], "name": "a=b", "x": {"y": {"z": "5"}},
     }  # fmt: skip
     origin = document.origin(("layers", 1, "c"))
@@ -103,7 +103,7 @@ def test_values_follow_the_rules_of_the_file(write):
     ],
 )
 def test_overrides_that_lead_nowhere(write, override, column, words):
-    name = write("a.yaml", "version: 1\na: {b: 1}\nlayers: [{c: 1}, {c: 2}]\n")
+    name = write("a.yaml", "version: 2\na: {b: 1}\nlayers: [{c: 1}, {c: 2}]\n")
     with pytest.raises(SpecError) as caught:
         read_document(name, ["a.ok=1", override])
     [problem] = caught.value.problems
@@ -112,7 +112,7 @@ def test_overrides_that_lead_nowhere(write, override, column, words):
 
 
 def test_all_wrong_overrides_are_told(write):
-    name = write("a.yaml", "version: 1\n")
+    name = write("a.yaml", "version: 2\n")
     with pytest.raises(SpecError) as caught:
         read_document(name, ["nothing", "~gone", "a=1", "a.b=2"])
     assert [p.where[-1] for p in caught.value.problems] == ["1", "2", "4"]

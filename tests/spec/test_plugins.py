@@ -42,7 +42,7 @@ def installed(monkeypatch, **points):
 
 def test_files_are_found_beside_the_spec_that_names_them(write):
     write("parts/rope.py", PLUGIN.format(length=1.5))
-    write("parts/base.yaml", "version: 1\nplugins: [./rope.py]\n")
+    write("parts/base.yaml", "version: 2\nplugins: [./rope.py]\n")
     document = read_document(write("a.yaml", "extends: parts/base.yaml\nlayers: [{channels: 8, bond: {kind: rope}}]\n"))
     [loaded] = load_plugins(document)
     assert validate(RootSpec, document).layers[0].bond.length == 1.5
@@ -51,7 +51,7 @@ def test_files_are_found_beside_the_spec_that_names_them(write):
 
 def test_a_file_runs_once_unless_it_changed(write, tmp_path, capsys):
     write("rope.py", PLUGIN.format(length=1) + "print('ran')\n")
-    document = read_document(write("a.yaml", "version: 1\nplugins: [rope.py, ./rope.py]\n"))
+    document = read_document(write("a.yaml", "version: 2\nplugins: [rope.py, ./rope.py]\n"))
     load_plugins(document)
     load_plugins(document)
     write("copy/rope.py", (tmp_path / "rope.py").read_text())
@@ -67,7 +67,7 @@ def test_all_broken_files_are_told_at_their_place(write):
     write("raises.py", "x = 1\ny = x / 0\n")
     write("syntax.py", "def f(:\n")
     write("taken.py", PLUGIN.format(length=1).replace('"rope"', '"heads"'))
-    text = "version: 1\nplugins:\n  - ./raises.py\n  - gone.py\n  - syntax.py\n  - taken.py\n  - numpy\n"
+    text = "version: 2\nplugins:\n  - ./raises.py\n  - gone.py\n  - syntax.py\n  - taken.py\n  - numpy\n"
     with pytest.raises(SpecError) as caught:
         load_plugins(read_document(write("a.yaml", text)))
     messages = [(p.where, p.message) for p in caught.value.problems]
@@ -81,7 +81,7 @@ def test_all_broken_files_are_told_at_their_place(write):
     ]
     assert all(word in message for word, (_, message) in zip(words, messages, strict=True))
     with pytest.raises(SpecError, match=r"a\.yaml:2:10 plugins: takes a list"):
-        load_plugins(read_document(write("a.yaml", "version: 1\nplugins: rope.py\n")))
+        load_plugins(read_document(write("a.yaml", "version: 2\nplugins: rope.py\n")))
 
 
 def test_a_broken_installed_plugin_warns_once_and_is_named_when_a_kind_is_missing(monkeypatch):

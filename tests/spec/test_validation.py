@@ -8,7 +8,7 @@ from sample_spec import HeadsBondSpec, RootSpec, SumBondSpec
 from oscillo.spec import Document, SpecError, SpecProblem, read_document, validate
 
 FIVE = """\
-version: 1
+version: 2
 nam: sudoku
 layers:
   - channels: 16
@@ -102,18 +102,18 @@ def test_five_mistakes_give_five_located_messages(write):
     ],
 )  # fmt: skip
 def test_one_mistake_gives_one_message_at_its_place(write, written, place, message):
-    [problem] = told(write("a.yaml", f"version: 1\n{written}\n")).problems
+    [problem] = told(write("a.yaml", f"version: 2\n{written}\n")).problems
     head, _, rest = str(problem).splitlines()[0].partition(" ")
     assert (head, rest) == (f"a.yaml:{place}", message)
 
 
 def test_a_missing_key_is_told_at_the_key_of_its_mapping(write):
-    [problem] = told(write("a.yaml", "version: 1\nlayers:\n  - channels: 8\n    bond:\n      kind: spring\n")).problems
+    [problem] = told(write("a.yaml", "version: 2\nlayers:\n  - channels: 8\n    bond:\n      kind: spring\n")).problems
     assert problem.where == "a.yaml:4:5" and problem.message == "needs `strength` (number)"
 
 
 def test_mistakes_in_overrides_and_in_bases_name_them(write):
-    write("base.yaml", "version: 1\nlearn: 7\n")
+    write("base.yaml", "version: 2\nlearn: 7\n")
     error = told(write("a.yaml", "extends: base.yaml\nrate: -1\n"), "naem=x", "layers=[{channels: 8, bonds: 3}]")
     assert str(error) == (
         "a.yaml:2:7 rate: must be greater than 0, not -1\n"
@@ -132,7 +132,7 @@ def test_mistakes_in_overrides_and_in_bases_name_them(write):
 
 
 def test_keys_left_from_another_kind_say_who_chose_the_kind(write):
-    name = write("a.yaml", "version: 1\nlayers: [{channels: 8, bond: {kind: heads, heads: 4}}]\n")
+    name = write("a.yaml", "version: 2\nlayers: [{channels: 8, bond: {kind: heads, heads: 4}}]\n")
     error = told(name, "layers.0.bond.kind=spring", "layers.0.bond.strength=1")
     [problem] = error.problems
     assert problem.suggestion == (
@@ -145,7 +145,7 @@ def test_keys_left_from_another_kind_say_who_chose_the_kind(write):
 
 def test_a_good_document_becomes_a_declaration(write):
     layer = "{channels: 8, bond: {kind: sum, terms: [{kind: heads}]}, tied: {heads: 2}}"
-    text = f"version: 1\nlayers: [{layer}]\nlearn: false\n"
+    text = f"version: 2\nlayers: [{layer}]\nlearn: false\n"
     spec = validate(RootSpec, read_document(write("a.yaml", text), ["rate=1e-5"]))
     assert spec.layers[0].bond == SumBondSpec(terms=[HeadsBondSpec()])
     assert spec.layers[0].tied == HeadsBondSpec(heads=2) and spec.rate == 1e-5 and spec.learn is False
@@ -160,7 +160,7 @@ def test_python_documents_have_paths_and_no_lines():
 
 
 def test_problems_found_after_validation(write):
-    document = read_document(write("a.yaml", "version: 1\nlayers:\n  - {channels: 8}\n  - channels: 9\n"))
+    document = read_document(write("a.yaml", "version: 2\nlayers:\n  - {channels: 8}\n  - channels: 9\n"))
     inner = SpecProblem(("channels",), "9 is odd", "make it even")
     error = SpecError.at(document, [inner.under("layers", 1), (("layers", 0, "bond"), "none", None)])
     assert [str(problem).splitlines()[0] for problem in error.problems] == [
@@ -172,7 +172,7 @@ def test_problems_found_after_validation(write):
 
 
 def test_the_caret_follows_tabs_inside_a_line(write):
-    [problem] = told(write("a.yaml", "version: 1\nnotes: {a: '\t', b: 1}\nlearn: '\t'\n"), "~notes").problems
+    [problem] = told(write("a.yaml", "version: 2\nnotes: {a: '\t', b: 1}\nlearn: '\t'\n"), "~notes").problems
     assert problem.excerpt.splitlines() == ["    learn: '\t'", "           ^"]
-    [problem] = told(write("a.yaml", "version: 1\nlayers: [{'\t': 1, channels: 0}]\n")).problems[-1:]
+    [problem] = told(write("a.yaml", "version: 2\nlayers: [{'\t': 1, channels: 0}]\n")).problems[-1:]
     assert problem.excerpt.splitlines()[1] == "    " + " " * 11 + "\t" + " " * 16 + "^"

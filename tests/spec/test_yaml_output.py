@@ -54,7 +54,7 @@ def test_a_declaration_survives_yaml(spec):
 def test_yaml_has_the_order_of_the_fields_and_the_defaults():
     spec = RootSpec(layers=[LayerSpec(channels=8), LayerSpec(channels=8)], rate=1e-5, clip=2)
     assert to_yaml(spec) == (
-        "version: 1\nname: unnamed\nplugins: []\nlayers:\n"
+        "version: 2\nname: unnamed\nplugins: []\nlayers:\n"
         + "  - channels: 8\n    bond: {kind: heads, heads: 8, position: none}\n    tied: null\n" * 2
         + "by_name: {}\nclip: 2.0\ndevice: auto\ngivens: [31, 42]\nlearn: true\nrate: 1e-05\nnotes: {}\nfolder: null\n"
     )

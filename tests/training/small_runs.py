@@ -21,6 +21,7 @@ from oscillo.training import Task, Trainer
 BOARDS, BATCH = 40, 8
 
 SMALL: dict[str, Any] = {
+    "version": 2,
     "name": "small",
     "seed": 3,
     "network": {
@@ -44,7 +45,7 @@ SMALL: dict[str, Any] = {
         ],
     },
     "training": {"steps": 8, "batch_size": BATCH, "log_every": 3},
-    "recording": {"samples": 3, "observables": {"state": {"every": 2}}},
+    "recording": {"samples": 3, "observables": {"energy": {}, "pseudo_energy": {}, "state": {"every": 2}}},
     "device": "cpu",
     "compile": "off",
 }

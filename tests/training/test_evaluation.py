@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_runs import metric_lines, run_small, small, task_of
 
 import oscillo
 from oscillo.draws import Draws
-from oscillo.evaluation import answer_steps, evaluate, recorded_steps
-from oscillo.training.spec import ObservableSpec
+from oscillo.evaluation import EvaluationRecording, answer_steps, evaluate
+from oscillo.observables import RecordingSpec
 from oscillo.training.weights import load_weights
 
 
@@ -23,11 +23,24 @@ def test_answers_are_read_out_at_powers_of_two_and_at_the_end(steps):
     assert len(found) == max(1, (steps - 1).bit_length() + 1)
 
 
-@given(steps=st.integers(1, 60), every=st.integers(1, 70))
-def test_the_first_and_the_last_step_are_always_recorded(steps, every):
-    found = recorded_steps(ObservableSpec(every=every), steps)
+@pytest.fixture(scope="module")
+def built():
+    """A task, its network and how it is evaluated."""
+    spec = oscillo.load(small())
+    task = spec.task.build(spec.network, spec.seed)
+    return task, task.model().network, spec.task.evaluation_specs[0]
+
+
+@given(steps=st.integers(1, 60), every=st.integers(1, 70), common=st.none() | st.integers(1, 70))
+@settings(deadline=None)
+def test_the_first_and_the_last_step_are_always_recorded(built, steps, every, common):
+    task, network, evaluation = built
+    own = {} if common is None else {"every": every}
+    recording = RecordingSpec.model_validate({"every": common or every, "observables": {"state": own}})
+    record = EvaluationRecording(task, network, evaluation.model_copy(update={"steps": steps}), recording, 10)
+    found = list(record.watched[0].steps)
     assert found == sorted(set(found)) and found[0] == 0 and found[-1] == steps
-    assert all(step % every == 0 for step in found[:-1])
+    assert found[:-1] == list(range(0, steps, every))
 
 
 def results_of(run: oscillo.recording.Run, name: str) -> xr.Dataset:
@@ -66,7 +79,7 @@ def test_the_result_does_not_depend_on_the_batch(size, evaluated, finished):
 
 
 def test_the_result_does_not_depend_on_the_recording(evaluated, finished):
-    nothing = {"samples": 0, "observables": {"energy": None, "state": None}, "answers": False}
+    nothing = {"observables": {}, "answers": False}
     run = evaluated(recording=nothing)
     assert set(run.data.groups) == {"/", "/result", "/result/id", "/result/longer"}
     ours, theirs = results_of(run, "id"), results_of(finished, "id")
@@ -120,7 +133,7 @@ def two_layers(tmp_path_factory):
     }
     block = {"kind": "block", "channels": 16, "block": {"kind": "feed_forward"}, "steps": 2}
     layers = {"network__layers": [first, second, block]}
-    observables = {"energy": {"every": 1}, "state": {"every": 1}}
+    observables = {"energy": {}, "pseudo_energy": {}, "state": {}}
     changes = {**layers, "recording": {"samples": 10, "observables": observables}, "training__steps": 2}
     return run_small(tmp_path_factory.mktemp("layers"), **changes), small(**changes)
 

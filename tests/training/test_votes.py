@@ -169,7 +169,7 @@ def test_what_is_stopped_keeps_its_answer_and_has_no_energy_behind(voted):
 def test_the_last_energy_of_a_sample_that_leaves_is_kept(voted, tmp_path):
     """Also where energies are recorded every few steps, and it leaves between two of them."""
     few = run_small(
-        tmp_path, training__start=str(voted.path / "weights.safetensors"), recording__observables__energy={"every": 5},
+        tmp_path, training__start=str(voted.path / "weights.safetensors"), recording__every=5,
         **with_evaluations({"early_stop": STOP}, training__steps=0),
     )  # fmt: skip
     taken = results_of(few)["steps_taken"].values[:, 0]
@@ -300,7 +300,7 @@ DRAWN = small()["network"]["layers"][0]
 )
 def test_what_cannot_work_is_refused_with_its_place(evaluation, layers, message):
     with pytest.raises(oscillo.SpecError, match=rf"(?s)task\.evaluations\.0.*{message}"):
-        oscillo.load(small(**with_evaluations(evaluation), network__layers=layers))
+        oscillo.load(small(**with_evaluations(evaluation), network__layers=layers, recording={"samples": 3}))
 
 
 def test_votes_that_do_not_fit_are_refused_with_the_number_that_fits(tmp_path, monkeypatch):
@@ -334,14 +334,15 @@ def test_blocks_are_counted_like_oscillators(tmp_path):
         BLOCK,
         {**BLOCK, "block": {"kind": "feed_forward"}, "steps": 1, "readout": {"kind": "state", "normalize": True}},
     ]  # fmt: skip
-    run = run_small(tmp_path, **with_evaluations({}), network__layers=layers, task__rectify=False)
+    changes = {"network__layers": layers, "recording": {"samples": 3}}
+    run = run_small(tmp_path, **with_evaluations({}), **changes, task__rectify=False)
     results = results_of(run)
     assert results["at_step"].values.tolist() == [1, 2, 4, 8, 12] and results.attrs["steps"] == [1, 12, 1]
     alone = Votes("e0", results)
     np.testing.assert_array_equal(alone.table().sel(votes=1)[0], results["correct_at"].mean("sample"))
     costs = results["at_step"] * results.attrs["flops_per_step"] + results.attrs["flops_outside"]
     np.testing.assert_array_equal(alone.flops[:, 0], costs)
-    task = task_of(small(**with_evaluations({}), network__layers=layers, task__rectify=False))
+    task = task_of(small(**with_evaluations({}), **changes, task__rectify=False))
     model = task.model()
     load_weights(model, run.path / "weights.safetensors")
     batch = task.evaluation_data(task.spec.evaluations[0]).batch(torch.arange(BOARDS))
@@ -353,10 +354,11 @@ def test_blocks_are_counted_like_oscillators(tmp_path):
 
 def test_a_network_that_takes_no_step_is_read_out_where_it_starts(tmp_path):
     layers = [{**BLOCK, "steps": 0}]
-    run = run_small(tmp_path, **with_evaluations({"steps": None}), network__layers=layers)
+    changes = {"network__layers": layers, "recording": {"samples": 3}}
+    run = run_small(tmp_path, **with_evaluations({"steps": None}), **changes)
     results = results_of(run)
     assert results["at_step"].values.tolist() == [0] and results["prediction_at"].shape[:2] == (BOARDS, 1)
-    task = task_of(small(**with_evaluations({"steps": None}), network__layers=layers))
+    task = task_of(small(**with_evaluations({"steps": None}), **changes))
     model = task.model()
     load_weights(model, run.path / "weights.safetensors")
     batch = task.evaluation_data(task.spec.evaluations[0]).batch(torch.arange(BOARDS))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from xarray.core import indexing
 
+from oscillo.questions.sweep.over_points import OverPoints
 from oscillo.questions.sweep.units import Division
 from oscillo.recording import open_run, read_metrics
 from oscillo.spec import SweepSpec
@@ -21,8 +22,8 @@ GROUP = "sweep"
 MEMBER = "member"
 """Dimension of the members of the spec's own ensemble."""
 
-_LARGEST = 2**30
-"""Bytes that a variable may take; what is larger stays in the runs of the points."""
+_IN_MEMORY = 2**28
+"""Bytes that a variable may take in memory; one that is larger is read from the runs where it is used."""
 
 _OWN = ("sample", "seed")
 
@@ -98,7 +99,7 @@ def gathered(sweep: SweepSpec, division: Division, found: Mapping[int, Found | s
 
 
 def _laid_out(name: str, sizes: Mapping[str, int], division: Division, found: Mapping[int, Found]) -> Any:
-    """A variable over all points; None where its shape differs from point to point, or where it is too large."""
+    """A variable over all points; None where its shape or its coordinates differ from point to point."""
     arrays = {number: what.arrays[name] for number, what in found.items() if name in what.arrays}
     first = next(iter(arrays.values()))
     if any(array.dims != first.dims or array.shape[1:] != first.shape[1:] for array in arrays.values()):
@@ -106,19 +107,11 @@ def _laid_out(name: str, sizes: Mapping[str, int], division: Division, found: Ma
     inner = _inner_coordinates(arrays.values())
     if inner is None:
         return None
-    each, points = division.members, prod(sizes.values())
-    shape = (points, each, *first.shape[1:])
-    whole = sum(len(division.units[number].points) for number in arrays) == points
-    dtype = first.dtype if whole else np.result_type(first.dtype, np.float32)
-    if prod(shape) * dtype.itemsize > _LARGEST:
-        return None
-    values = np.full(shape, np.nan if dtype.kind == "f" else 0, dtype=dtype)
-    for number, array in arrays.items():
-        values[np.asarray(division.units[number].points)] = array.values.reshape(-1, each, *first.shape[1:])
-    member = (MEMBER,) if each > 1 else ()
-    lengths = (*sizes.values(), *((each,) if member else ()), *first.shape[1:])
-    dims = (*sizes, *member, *map(str, first.dims[1:]))
-    return xr.Variable(dims, values.reshape(lengths), first.attrs)
+    each, units = division.members, division.units
+    values = OverPoints(arrays, {number: units[number].points for number in arrays}, [*sizes.values()], each)
+    dims = (*sizes, *((MEMBER,) if each > 1 else ()), *map(str, first.dims[1:]))
+    laid = xr.Variable(dims, indexing.LazilyIndexedArray(values), first.attrs)
+    return laid.load() if laid.nbytes <= _IN_MEMORY else laid
 
 
 def _inner_coordinates(arrays: Iterable[xr.DataArray]) -> Mapping[str, np.ndarray] | None:

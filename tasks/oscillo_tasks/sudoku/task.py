@@ -19,8 +19,8 @@ from oscillo.network import PLAIN, NetworkSpec, Unrolling
 from oscillo.network.layer import Problem
 from oscillo.spec import LocatedError, Spec, register
 from oscillo.training import Batch, Data, EvaluationSpec, ResultArray, Results, Task, TaskSpec
-from oscillo.training.references import Reference
 from oscillo.training.progress import progress, report
+from oscillo.training.references import Reference
 from oscillo.training.task import Report
 from oscillo_tasks.sudoku.boards import (
     BlockShape,

@@ -12,7 +12,7 @@ from invented_votes import invented_settling, invented_votes
 
 from oscillo.recording import ArrayDeclaration, GroupDeclaration, MetricsLog, Recorder, RunDirectory, TrajectoryStore
 
-SPEC = """version: 1
+SPEC = """version: 2
 name: sudoku
 network:
   layers:

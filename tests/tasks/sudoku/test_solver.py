@@ -66,7 +66,7 @@ def test_a_board_may_be_typed_on_several_lines(weights: Path) -> None:
 
 
 def test_a_run_without_weights_says_how_to_go_on(weights: Path, tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path, "sudoku", spec_yaml="version: 1\n", sources={}, provenance={})
+    run = RunDirectory.create(tmp_path, "sudoku", spec_yaml="version: 2\n", sources={}, provenance={})
     with pytest.raises(RunDirectoryError, match=f"interrupted.*oscillo resume {run.path}"):
         Solver(run.path)
     (run.path / "weights.safetensors").write_bytes(weights.read_bytes())

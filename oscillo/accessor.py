@@ -1,11 +1,14 @@
-"""`data.osc`: the functions of `oscillo.analysis` as methods of xarray's Datasets, DataArrays and DataTrees."""
+"""`data.osc`: analysis and figures as methods of xarray's Datasets, DataArrays and DataTrees."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import xarray as xr
+
+if TYPE_CHECKING:
+    from oscillo.plotting.views import Views
 
 
 @xr.register_dataset_accessor("osc")
@@ -14,7 +17,7 @@ import xarray as xr
 class OscilloAccessor:
     """Analysis of recorded states; each method is the function of its name in `oscillo.analysis`, which says more.
 
-    >>> import oscillo.analysis, xarray as xr
+    >>> import oscillo.accessor, xarray as xr
     >>> phases = xr.DataArray([[0.0, 0.0], [0.0, 3.141592653589793]], dims=("time", "oscillator"), name="phase")
     >>> phases.osc.order_parameter().values.round(6).tolist()
     [1.0, 0.0]
@@ -27,6 +30,10 @@ class OscilloAccessor:
         """Phase of each oscillator."""
         return _analysis().phase(self._data)
 
+    def local_order(self, radius: int = 5, boundary: Literal["zero", "circular"] = "circular") -> xr.DataArray:
+        """Length of the mean vector in a window around each oscillator, on a grid or a ring."""
+        return _analysis().local_order(self._data, radius, boundary)
+
     def order_parameter(self, moment: int = 1) -> xr.DataArray:
         """Length of the mean vector over all oscillators."""
         return _analysis().order_parameter(self._data, moment)
@@ -34,6 +41,18 @@ class OscilloAccessor:
     def mean_frequency(self) -> xr.DataArray:
         """Angle turned through per time, of each oscillator."""
         return _analysis().mean_frequency(self._data)
+
+    def energy(self, coupling: Any = None, stimulus: xr.DataArray | None = None) -> xr.DataArray:
+        """The recorded energy, or that of a coupling matrix or graph and a stimulus."""
+        return _analysis().energy(self._data, coupling, stimulus)
+
+    def pca(self, n: int = 3, of: Literal["network", "site", "oscillator"] = "network") -> xr.Dataset:
+        """Positions along the n principal components, fitted once to all samples and times, and the components."""
+        return _analysis().pca(self._data, n, of)
+
+    def clusters(self, gap: float = 0.3) -> xr.Dataset:
+        """Groups of oscillators that are close to one another, at each time: `label`, `count`, `largest_share`."""
+        return _analysis().clusters(self._data, gap)
 
     def phase_locking(self) -> xr.DataArray:
         """Phase-locking value of each pair of oscillators."""
@@ -84,6 +103,13 @@ class OscilloAccessor:
     ) -> xr.Dataset:  # fmt: skip
         """Coupling strength at which order sets in, with an interval of confidence."""
         return _analysis().critical_coupling(self._data, strength, repeats, confidence, draws, seed)
+
+    @property
+    def plot(self) -> Views:
+        """Figures of the data: `.plot.raster()`, `.plot.circles()` and so on."""
+        from oscillo.plotting.views import Views
+
+        return Views(self._data)
 
 
 def _analysis() -> Any:

@@ -1,0 +1,97 @@
+"""How fast the store takes blocks: against `numpy.save` of the same numbers, in one run and in turn.
+
+The store's time is all of it: from before the first call to after the commit. Files go to the folder given as argument,
+or to a temporary one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from oscillo.recording import ArrayDeclaration, TrajectoryStore
+
+BLOCKS, ROUNDS, MIB = 32, 9, 2**20
+SITES = (9, 9, 4, 128)
+"""Of one sample at one step: 162 KiB."""
+
+
+def saved(folder: Path, block: np.ndarray) -> None:
+    """Save every block as a file of its own."""
+    for number in range(BLOCKS):
+        np.save(folder / f"{number}.npy", block)
+
+
+def appended(folder: Path, block: np.ndarray, *, fsync: bool = False) -> None:
+    """Append a block after the other along time, [time, oscillator], unsharded where a block is one chunk."""
+    shape = (BLOCKS * len(block), block.shape[1])
+    array = ArrayDeclaration("state", ("time", "oscillator"), shape, "float32", "1", "state", append_dim="time")
+    with TrajectoryStore(folder / "data.zarr", fsync=fsync) as store:
+        store.declare("states", [array])
+        for _ in range(BLOCKS):
+            store.append("states/state", block)
+
+
+def filled(folder: Path, block: np.ndarray) -> None:
+    """One step of a batch of samples after the other, as an evaluation records it: a shard each."""
+    dims, samples = ("sample", "step", "y", "x", "component", "oscillator"), len(block)
+    shape = (samples, BLOCKS, *SITES)
+    array = ArrayDeclaration("state", dims, shape, "float32", "1", "state", pieces=(samples, 1))
+    with TrajectoryStore(folder / "data.zarr") as store:
+        store.declare("trajectory", [array])
+        for step in range(BLOCKS):
+            store.write("trajectory/state", (slice(0, samples), slice(step, step + 1)), block)
+
+
+def seconds(write: Callable[[Path], None], place: Path) -> float:
+    """Seconds that writing to a fresh folder takes."""
+    folder = Path(tempfile.mkdtemp(dir=place))
+    began = time.perf_counter()
+    write(folder)
+    spent = time.perf_counter() - began
+    shutil.rmtree(folder)
+    return spent
+
+
+def main(place: Path) -> None:
+    """Print rates and, last, JSON lines."""
+    results = {}
+    for mib in (4, 16):
+        samples = mib * MIB // (4 * int(np.prod(SITES)))
+        step = np.random.default_rng(0).random((samples, 1, *SITES), dtype=np.float32)
+        times = step.reshape(samples, -1)
+        ways: dict[str, Callable[[Path], None]] = {
+            "saved": lambda folder, block=times: saved(folder, block),
+            "append": lambda folder, block=times: appended(folder, block),
+            "shards": lambda folder, block=step: filled(folder, block),
+            "fsync": lambda folder, block=times: appended(folder, block, fsync=True),
+        }
+        found = {name: [] for name in ways}
+        for number in range(ROUNDS + 1):
+            for name, write in ways.items():
+                spent = seconds(write, place)
+                found[name] += [spent] if number else []  # the first makes everything warm
+        rate = {name: step.nbytes * BLOCKS / MIB / median(spent) for name, spent in found.items()}
+        print(f"{mib} MiB: " + ", ".join(f"{name} {value:.0f} MiB/s" for name, value in rate.items()))
+        for name in ("append", "shards", "fsync"):
+            ratios = [a / b for a, b in zip(found["saved"], found[name], strict=True)]
+            print(f"  {name}: {min(ratios):.2f} to {max(ratios):.2f} of numpy.save")
+            results[f"store_{name}_{mib}"] = median(ratios)
+    for name, value in results.items():
+        print(json.dumps({"name": name, "value": round(value, 2), "unit": "of numpy.save"}))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            main(Path(folder))
