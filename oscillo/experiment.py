@@ -107,7 +107,7 @@ def resume(path: str | os.PathLike[str], *, stop: Path | None = None) -> Run:
     loaded = _own_spec(directory)
     with directory.locked():
         weights, checkpoints = _trained_weights(directory), _checkpoints(directory, loaded)
-        with refusing(directory.path):
+        with locating_failures(loaded.spec, loaded.document), refusing(directory.path):
             require(loaded, trained=weights is not None, begun=bool(checkpoints.files()))
             if not loaded.spec.task.learns:
                 simulation = prepare(loaded)

@@ -4,8 +4,7 @@ Importing `oscillo.accessor`, as whatever opens a run does, gives every xarray D
 accessor `osc`, whose methods are the functions here. Dimensions that a function does not name, such as `sample` or a
 parameter of a sweep, are carried through.
 
-A `state` of one component is a number on a line here. `oscillo.integrate` writes angles on a circle like that; make
-phases of them with `ds["state"].isel(component=0, drop=True).rename("phase")`.
+A `state` of one component is a number on a line here, and `phase` an angle on the circle.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from oscillo.analysis.states import (
     states,
     time_of,
     times,
+    unit_of_time,
     vectors,
 )
 
@@ -156,7 +157,7 @@ def mean_frequency(data: Data) -> xr.DataArray:
         found = measured(lambda *t: measures.mean_frequency(t[:2], t[2:], duration), *parts, over=())
     else:
         found = measured(lambda t: _turned(t) / duration, theta, over=(along,))
-    return described(found, "mean_frequency", "mean frequency", "rad/time")
+    return described(found, "mean_frequency", "mean frequency", f"rad/{unit_of_time(theta, along)}")
 
 
 def _turned(theta: Tensor) -> Tensor:

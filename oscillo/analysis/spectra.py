@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from scipy.signal import welch
 
-from oscillo.analysis.states import Data, described, interval, is_phase, states, time_of, vectors
+from oscillo.analysis.states import Data, described, interval, is_phase, states, time_of, unit_of_time, vectors
 
 _SHORTEST = 8
 """Samples of the shortest segment: with less there are hardly any frequencies."""
@@ -54,10 +54,11 @@ def spectrum(data: Data, segments: int = 4, window: str = "hann") -> xr.DataArra
         dask_gufunc_kwargs={"allow_rechunk": True, "output_sizes": {"frequency": length // 2 + 1}},
     )  # fmt: skip
     frequency = 2 * np.pi * np.fft.rfftfreq(length, step)
-    labels = {"long_name": "angular frequency", "units": "rad/time"}
+    unit = unit_of_time(array, along)
+    labels = {"long_name": "angular frequency", "units": f"rad/{unit}"}
     found = found.assign_coords(frequency=("frequency", frequency, labels))
     units = str(array.attrs.get("units", "1"))
-    density_units = "time/rad" if units in ("1", "rad") else f"({units})^2 time/rad"
+    density_units = f"{unit}/rad" if units in ("1", "rad") else f"({units})^2 {unit}/rad"
     subject = array.attrs.get("long_name", array.name) or "the series"
     return described(found, "spectrum", f"power spectral density of {subject}", density_units)
 

@@ -190,6 +190,11 @@ def times(array: xr.DataArray, dimension: str) -> np.ndarray:
     return array[named].values.astype(np.float64)
 
 
+def unit_of_time(array: xr.DataArray, dimension: str) -> str:
+    """What `times` along the dimension count: `time`, or `step` where times are not known."""
+    return "time" if "time" in array.coords else dimension
+
+
 def interval(array: xr.DataArray, dimension: str, purpose: str) -> float:
     """Time between two neighbours along the dimension.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oscillo.cli.arguments import RunFolder
-from oscillo.cli.endings import end_with
+from oscillo.cli.endings import end_with, tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +55,7 @@ def animate(
     frames. mp4 needs ffmpeg: pip install 'oscillo[video]'.
     """
     form = _form(to, out)
-    from oscillo.plotting.animation import Animation, VideoMissing, video_writer, write_animation
+    from oscillo.plotting.animation import Animation, VideoMissing, finite_times, video_writer, write_animation
     from oscillo.recording import open_run
     from oscillo.training.progress import progress
 
@@ -69,7 +69,13 @@ def animate(
             video_writer()
         except VideoMissing as error:
             raise typer.BadParameter(str(error), param_hint="--to") from None
-    animation = Animation(scene, sample, _times(steps, scene), str(opened.spec["name"]))
+    asked = _times(steps, scene)
+    times = finite_times(scene, sample, asked)
+    if not times.size:
+        raise typer.BadParameter(f"{sample}: its states are not finite at these times", param_hint="--sample")
+    if left := len(asked) - len(times):
+        tell(f"left out: {left} of {len(asked)} times at which the sample has left or diverged")
+    animation = Animation(scene, sample, times, str(opened.spec["name"]))
     target = out or run / "animations" / f"{scene.name}_layer{scene.layer}_sample{sample}.{form}"
     try:
         with progress("drawing", len(animation.times)) as show:

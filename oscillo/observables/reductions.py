@@ -18,6 +18,8 @@ from oscillo.values import read_array
 Axis = Literal["sites", "oscillators", "components"]
 """Axes that numbers may be reduced along: all of those of a grid together, oscillators, components."""
 
+_USUAL: tuple[Axis, ...] = ("sites", "oscillators")
+
 
 class ReductionSpec(ComponentSpec):
     """What is left of the numbers of an observable."""
@@ -58,6 +60,13 @@ def places(variable: Variable, over: Sequence[Axis]) -> list[int]:
     ]  # fmt: skip
 
 
+def _reducible(variable: Variable, over: Sequence[Axis] | None) -> list[str]:
+    """Problems of reducing along axes; without a choice it is enough that one of the usual ones is there."""
+    if over is not None:
+        return _lacking(variable, over)
+    return [] if places(variable, _USUAL) else _lacking(variable, ["oscillators"])
+
+
 def _is_site(dim: str) -> bool:
     return dim in ("y", "x") or dim.startswith("site")
 
@@ -82,17 +91,17 @@ class MeanSpec(ReductionSpec):
     """The mean over sites, oscillators or components."""
 
     kind: Literal["mean"] = "mean"
-    over: list[Axis] = Field(default=["sites", "oscillators"], min_length=1, description="Axes that are averaged.")
+    over: list[Axis] | None = Field(
+        default=None, min_length=1, description="Axes that are averaged; left out, sites and oscillators."
+    )
 
     def problems(self, variable: Variable) -> list[str]:
         """Something has to be there to average."""
-        if "over" in self.model_fields_set:
-            return _lacking(variable, self.over)
-        return [] if places(variable, self.over) else _lacking(variable, ["oscillators"])
+        return _reducible(variable, self.over)
 
     def build(self, variable: Variable) -> Mean:
         """The mean of that variable."""
-        return Mean(variable, places(variable, self.over))
+        return Mean(variable, places(variable, self.over or _USUAL))
 
 
 class Mean(Reduction):
@@ -121,7 +130,9 @@ class HistogramSpec(ReductionSpec):
     range: tuple[float, float] | None = Field(
         default=None, description="Lower end of the first bin and upper end of the last; of phases -pi and pi."
     )
-    over: list[Axis] = Field(default=["sites", "oscillators"], min_length=1, description="Axes that are counted.")
+    over: list[Axis] | None = Field(
+        default=None, min_length=1, description="Axes that are counted; left out, sites and oscillators."
+    )
 
     @model_validator(mode="after")
     def _rising(self) -> HistogramSpec:
@@ -131,14 +142,14 @@ class HistogramSpec(ReductionSpec):
 
     def problems(self, variable: Variable) -> list[str]:
         """Something has to be there to count, between known ends."""
-        found = [] if places(variable, self.over) else _lacking(variable, ["oscillators"])
+        found = _reducible(variable, self.over)
         if self.range is None and variable.units != "rad":
             found.append(f"the bins of `{variable.name}` need their `range`, such as [0, 1]")
         return found
 
     def build(self, variable: Variable) -> Histogram:
         """The histogram of that variable."""
-        return Histogram(variable, places(variable, self.over), self.bins, self.range or (-pi, pi))
+        return Histogram(variable, places(variable, self.over or _USUAL), self.bins, self.range or (-pi, pi))
 
 
 class Histogram(Reduction):

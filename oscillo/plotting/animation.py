@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from oscillo.plotting.members import moment
 from oscillo.plotting.phase_circles import draw_circle
 from oscillo.plotting.raster_figure import draw_raster, has_phases, raster_label, raster_scale
-from oscillo.plotting.scenes import Scene
+from oscillo.plotting.scenes import SIMULATION, Scene
 from oscillo.plotting.site_colours import SiteColours, draw_map
 from oscillo.plotting.style import INK, SHADE, new_figure, series_style, style
 
@@ -65,8 +65,14 @@ class Animation:
     def title(self) -> str:
         """What it is of."""
         many = self.scene.states.sizes["sample"] > 1
-        where = "" if self.scene.name == "simulation" else f"{self.scene.name}, layer {self.scene.layer}"
+        where = "" if self.scene.name == SIMULATION else f"{self.scene.name}, layer {self.scene.layer}"
         return ", ".join(filter(None, [self.name, where, self.scene.labels[self.sample] if many else ""]))
+
+
+def finite_times(scene: Scene, sample: int, times: np.ndarray) -> np.ndarray:
+    """Those of some times at which the states are finite: a sample may have left early, or diverged."""
+    states = (scene.states.isel({"sample": sample, scene.along: int(time)}) for time in times)
+    return times[np.array([bool(np.isfinite(state.values).all()) for state in states], dtype=bool)]
 
 
 def write_animation(animation: Animation, out: Path, form: Form, fps: float, advance: Advance = lambda _: None) -> Path:

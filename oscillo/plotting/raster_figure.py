@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from oscillo import analysis
-from oscillo.analysis.states import Data, is_phase, population, states, time_of, times
+from oscillo.analysis.states import Data, is_phase, population, recorded, states, time_of, times
 from oscillo.plotting.members import member_labels, one_sample, spread_out, titled
 from oscillo.plotting.style import CYCLIC, SEQUENTIAL, colour_bar, headline, new_figure, style
 
@@ -23,7 +23,7 @@ _PIXELS = 1500
 
 def has_phases(data: Data) -> bool:
     """Whether states are angles, or vectors in the plane, which have one."""
-    array = states(data)
+    array = recorded(data)
     return array.sizes["component"] == 2 if "component" in array.dims else is_phase(array)
 
 

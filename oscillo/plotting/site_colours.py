@@ -13,7 +13,7 @@ from matplotlib.image import AxesImage
 from oscillo import analysis
 from oscillo.analysis.components import StateBlocks
 from oscillo.analysis.principal_axes import PrincipalAxes
-from oscillo.analysis.states import Data, require, states
+from oscillo.analysis.states import Data, recorded, require, states
 from oscillo.plotting.principal_colours import CHANNELS, channels
 from oscillo.plotting.raster_figure import has_phases
 from oscillo.plotting.style import CYCLIC, SEQUENTIAL
@@ -53,7 +53,7 @@ class SiteColours:
         Raises:
             ValueError: when there is no grid, or numbers are not finite.
         """
-        array = states(data)
+        array = recorded(data)
         require(array, ["y", "x", "oscillator"], "a map")
         if array.sizes["oscillator"] == 1 and has_phases(array):
             return cls("phase (rad)", ScalarMappable(Normalize(-np.pi, np.pi), CYCLIC))

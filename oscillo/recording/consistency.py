@@ -42,6 +42,19 @@ def check_group(group: str, arrays: Sequence[ArrayDeclaration], beside: Iterable
                 raise ValueError(f"{group}: {array.name} has {length} along {dim}, others {sizes[dim]}")
 
 
+def check_staged(group: str, arrays: Iterable[ArrayDeclaration], committed: Iterable[str]) -> None:
+    """Refuse to stage what cannot be.
+
+    Raises:
+        ValueError: when the group is committed, or one of its arrays grows.
+    """
+    if group in committed:
+        raise ValueError(f"{group} is committed: what replaces it is staged under another name")
+    for array in arrays:
+        if array.append_dim is not None:
+            raise ValueError(f"{group}/{array.name} grows: arrays of a staged group have a fixed shape")
+
+
 def check_lengths(arrays: Mapping[str, OpenArray]) -> None:
     """Refuse to commit arrays of a group that grew by different lengths.
 

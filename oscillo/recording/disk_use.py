@@ -25,15 +25,17 @@ def disk_use(folder: Path, leaving: Collection[Path] = (), most_files: float = i
 
 def _sizes(folder: str, left_out: Collection[str]) -> Iterator[int]:
     try:
-        with os.scandir(folder) as entries:
-            here = [entry for entry in entries if entry.path not in left_out]
+        entries = os.scandir(folder)
     except FileNotFoundError:
         return
-    for entry in here:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _sizes(entry.path, left_out)
-            continue
-        try:
-            yield entry.stat(follow_symlinks=False).st_size
-        except FileNotFoundError:
-            continue  # a file that was being written has its name now
+    with entries:
+        for entry in entries:
+            if entry.path in left_out:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _sizes(entry.path, left_out)
+                continue
+            try:
+                yield entry.stat(follow_symlinks=False).st_size
+            except FileNotFoundError:
+                continue  # a file that was being written has its name now

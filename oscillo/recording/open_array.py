@@ -129,12 +129,16 @@ class OpenArray:
         """Hand all that waits to the writer; nothing may be added until it is drained."""
         for index, kept in self._partial.items():
             if kept.changed:
+                if self.axis is not None:  # of what lies beyond the end, nothing was written
+                    end = self.length - index[self.axis] * self.layout.block[self.axis]
+                    kept.numbers[(*(slice(None),) * self.axis, slice(end, None))] = self.layout.nothing
                 self._put(index, kept.numbers)
                 kept.changed = False
 
     def cut(self, length: int) -> None:
         """Go back to a length along the growing axis of which everything is on disk."""
         self._partial.clear()
+        self.touched.clear()
         self.document["shape"][self.growing] = length
 
     def _spread(self, region: Region, numbers: np.ndarray, *, owned: bool) -> None:
@@ -171,7 +175,8 @@ class OpenArray:
     def _load(self, index: Index) -> Partial:
         """A block with what is on disk of it."""
         if self.axis is not None and index[self.axis] * self.layout.block[self.axis] >= self.length:
-            return Partial(self._memory(self.layout.nothing), self._size(index))
+            edge = self._size(index) < prod(self.layout.block)
+            return Partial(self._memory(self.layout.nothing if edge else None), self._size(index))
         if index in self._handed:
             self._writer.drain()
         stored = self._files.get(f"{self.path}/{self.layout.key(index)}")

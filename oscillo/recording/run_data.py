@@ -13,8 +13,8 @@ from zarr.abc.store import ByteRequest
 from zarr.storage import LocalStore
 
 from oscillo.recording.commit_record import DOCUMENT, CommitRecord
-from oscillo.recording.errors import StoreError
 from oscillo.recording.consistency import GENERATION
+from oscillo.recording.errors import StoreError
 
 LARGE = 256 * 2**20
 """Bytes from which an array is a dask array, where dask is installed; what is computed from it is computed in parts."""

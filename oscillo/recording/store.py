@@ -24,7 +24,7 @@ from oscillo.recording.commit_record import (
     remove_beyond,
     restore,
 )
-from oscillo.recording.consistency import below, check_form, check_group, check_lengths
+from oscillo.recording.consistency import below, check_form, check_group, check_lengths, check_staged
 from oscillo.recording.declarations import ArrayDeclaration
 from oscillo.recording.errors import StoreError, refused
 from oscillo.recording.open_array import OpenArray
@@ -105,21 +105,20 @@ class TrajectoryStore:
         """
         declared = {f"{group}/{array.name}": array for array in arrays}
         check_group(group, list(declared.values()), {*self._record.arrays, *self._open})
-        marked = {**(attributes or {}), **({STAGED: True} if staged else {})}
         if staged:
-            if growing := [path for path, array in declared.items() if array.append_dim]:
-                raise ValueError(f"{growing[0]} grows: arrays of a staged group have a fixed shape")
-            with self._writing(group):
-                if self._is_left(group, declared, marked):
-                    self._staged.add(group)
-                    self._leftover.discard(group)
-                    self._groups[group] = marked
-                    self._open |= {p: self._open.get(p) or self._opened(p, a.document, a) for p, a in declared.items()}
-                    return True
-                self._drop({group})
-            self._staged.add(group)
+            check_staged(group, list(declared.values()), self._record.groups)
+        marked = {**(attributes or {}), **({STAGED: True} if staged else {})}
         with self._writing(group):
+            if staged and self._is_left(group, declared, marked):
+                self._groups[group] = marked
+                self._open |= {p: self._open.get(p) or self._opened(p, a.document, a) for p, a in declared.items()}
+                self._leftover.discard(group)
+                self._staged.add(group)
+                return True
+            if group in self._leftover | self._staged:
+                self._drop({group})
             self._put_group(group, marked)
+            self._staged |= {group} if staged else set()
             for path, array in declared.items():
                 committed = self._record.arrays.get(path)
                 if committed is None:
@@ -172,6 +171,7 @@ class TrajectoryStore:
         """
         with self._writing("a block"):
             self._flush(self._open)
+            self._sync()
 
     def commit(self) -> None:
         """Make everything written so far the state that readers see and that a resumed run starts from.
@@ -382,6 +382,7 @@ class TrajectoryStore:
         with suppress(WriteFailed):  # which was or will be told
             self._writer.drain()
         self._forget(groups)
+        self._unsynced = {key for key in self._unsynced if not below(key, groups)}
         for group in groups:
             self._files.remove(group)
 

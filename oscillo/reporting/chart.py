@@ -57,6 +57,7 @@ class Chart:
         log: whether the y axis may be logarithmic, where values are positive and span enough.
         share: whether values are shares, with an axis from 0 to 100 %.
         note: how to read it.
+        of: name of the evaluation that it is about; empty where there is none.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Chart:
     log: bool = False
     note: str = ""
     share: bool = False
+    of: str = ""
 
     @property
     def legend(self) -> list[Line]:

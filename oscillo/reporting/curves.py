@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -64,19 +64,35 @@ def _logged(metrics: xr.Dataset, name: str, label: str, look: int) -> list[Line]
 
 def series_charts(run: Run) -> list[Chart]:
     """A chart for every number that a simulation has observed along time."""
-    if "series" not in run.data.children:
-        return []
-    series = run.data["series"].to_dataset()
-    members = Members(series)
     charts = []
-    for values in series.data_vars.values():
-        if values.dims != ("sample", "time") or values.dtype.kind != "f":
-            continue
+    for path, values in _recorded(run.data, ("series", "observables"), ("sample", "time")):
+        dataset = run.data[path].to_dataset()
         time, rows = values["time"].values, values.values
         if any(drawable(time, row) for row in rows):
-            lines, note = _member_lines(members, time, rows)
+            lines, note = _member_lines(Members(dataset), time, rows)
             charts.append(Chart(_named(values), "time", lines, note=note))
     return charts
+
+
+def learned_charts(run: Run) -> list[Chart]:
+    """A chart for every number of samples that was recorded while a network learned: after the last step, by epoch."""
+    charts = []
+    for path, values in _recorded(run.data, ("training",), ("epoch", "sample", "step")):
+        steps, rows = values["optimizer_step"].values, values.isel(step=-1).transpose("sample", "epoch").values
+        if any(drawable(steps, row) for row in rows):
+            note = f"After step {values['step'].values[-1]}: median and middle half of {len(rows):,} samples."
+            name = f"{_named(values)}: {path.split('/')[1].replace('layer', 'layer ')}"
+            charts.append(Chart(name, "optimiser steps", [_band(steps, rows, "", 0)], note=note))
+    return charts
+
+
+def _recorded(data: xr.DataTree, groups: Sequence[str], dims: tuple[str, ...]) -> Iterator[tuple[str, xr.DataArray]]:
+    """All numbers with those dimensions below some groups, with the paths of their nodes."""
+    for group in groups:
+        for node in data[group].subtree if group in data.children else ():
+            for values in node.to_dataset(inherit=False).data_vars.values():
+                if values.dims == dims and values.dtype.kind == "f":
+                    yield node.path.strip("/"), values
 
 
 def _member_lines(members: Members, time: np.ndarray, rows: np.ndarray) -> tuple[list[Line], str]:
@@ -104,16 +120,15 @@ def energy_charts(run: Run, *, split: bool = True) -> list[Chart]:
         run: whose.
         split: whether right and wrong answers have a line each, where that is known.
     """
-    if run.provenance.get("question") or "summary" not in run.data.children:
+    if run.provenance.get("question"):
         return []
+    found = list(_recorded(run.data, ("summary", "observables"), ("sample", "step")))
+    layers = {path.split("/")[2] for path, _ in found}
     charts = []
-    for evaluation, node in run.data["summary"].children.items():
-        right = _right(run.data, evaluation) if split else None
-        for layer, inner in node.children.items():
-            of = f"{evaluation}, {layer.replace('layer', 'layer ')}" if len(node.children) > 1 else evaluation
-            for values in inner.to_dataset().data_vars.values():
-                if values.dims == ("sample", "step"):
-                    charts += _energy_chart(values, right, of)
+    for path, values in found:
+        _, evaluation, layer, *_ = path.split("/")
+        of = f"{evaluation}, {layer.replace('layer', 'layer ')}" if len(layers) > 1 else evaluation
+        charts += _energy_chart(values, _right(run.data, evaluation) if split else None, of)
     return charts
 
 
@@ -129,7 +144,7 @@ def _energy_chart(values: xr.DataArray, right: xr.DataArray | None, of: str) -> 
     if not any(drawable(line.x, line.y) for line in lines):
         return []
     note = f"Median and middle half of {len(rows):,} samples."
-    return [Chart(f"{_named(values)}: {of}", "step", lines, note=note)]
+    return [Chart(f"{_named(values)}: {of}", "step", lines, note=note, of=of.split(",")[0])]
 
 
 def _right(data: xr.DataTree, evaluation: str) -> xr.DataArray | None:

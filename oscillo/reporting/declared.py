@@ -97,21 +97,6 @@ def declared(run: Run, spec: BaseModel | None) -> Declared:
     return Declared(lines, found, texts)
 
 
-def flat(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """All values of a resolved spec by their dotted paths; an empty list or mapping is a value."""
-    found: dict[str, Any] = {}
-
-    def add(path: str, value: Any) -> None:
-        if isinstance(value, Mapping | list) and value:
-            for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
-                add(f"{path}.{key}" if path else str(key), inner)
-        else:
-            found[path] = value
-
-    add("", spec)
-    return found
-
-
 def _texts(run: Run) -> dict[str, str]:
     """What the spec came from: the main file first, then what it extends, then plugins."""
     names = run.provenance.get("sources", {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ def contents(run: Run) -> dict[str, Any]:
     from oscillo.plotting.player import player_data
     from oscillo.plotting.scenes import recorded_scenes
     from oscillo.reporting.asked import settings
-    from oscillo.reporting.curves import energy_charts, is_main, series_charts, training_charts
+    from oscillo.reporting.curves import energy_charts, is_main, learned_charts, series_charts, training_charts
     from oscillo.reporting.declared import declared
     from oscillo.reporting.described import described
     from oscillo.reporting.numbers import main_numbers
@@ -69,7 +69,7 @@ def contents(run: Run) -> dict[str, Any]:
     references, unknown = _references(run, spec)
     curves = [*training_charts(run), *series_charts(run)]
     other = [] if not run.spec.get("training") else [chart for chart in curves if not is_main(chart)]
-    scenes = [] if question else recorded_scenes(run.data)
+    scenes = [] if question else sorted(recorded_scenes(run.data), key=lambda scene: _place(run, scene.name))
     trained = (run.path / "weights.safetensors").is_file()
     return {
         "run": run,
@@ -84,13 +84,20 @@ def contents(run: Run) -> dict[str, Any]:
         "player": player_data(scenes) if scenes else None,
         "curves": [chart for chart in curves if chart not in other],
         "other_curves": other,
-        "energies": energy_charts(run),
+        "energies": [*sorted(energy_charts(run), key=lambda chart: _place(run, chart.of)), *learned_charts(run)],
         "pictures": pictures(run),
         "declared": declared(run, spec),
         "provenance": provenance_rows(run),
         "commands": commands(run, trained=trained),
         "notes": [note for note in (problem, unknown) if note],
     }
+
+
+def _place(run: Run, evaluation: str) -> int:
+    """Place of an evaluation in the spec; the store knows them by the alphabet."""
+    task = run.spec.get("task") or {}
+    names = [each.get("name") for each in task.get("evaluations") or () if isinstance(each, Mapping)]
+    return names.index(evaluation) if evaluation in names else len(names)
 
 
 def _declaration(run: Run) -> tuple[RunSpec | None, str]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from oscillo.plotting.statistics import percent
 
+_HELD = "\u00a0"
+"""A space at which no line ends."""
+
 _PLAIN = 1e-3
 """Numbers below are written with a power of ten."""
 
@@ -27,7 +30,7 @@ def number(value: Any) -> str:
     if _PLAIN <= abs(value) < 1e6:
         return _minus(f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.4g}")
     digits, power = f"{value:.3e}".split("e")
-    return _minus(f"{digits.rstrip('0').rstrip('.')} × 10") + _raised(int(power))
+    return _minus(f"{digits.rstrip('0').rstrip('.')}{_HELD}×{_HELD}10") + _raised(int(power))
 
 
 def rounded(value: float) -> str:
@@ -38,7 +41,7 @@ def rounded(value: float) -> str:
 def measured(name: str, value: Any) -> str:
     """The value of a metric: accuracies as shares in percent, everything else as a number."""
     if is_share(name) and isinstance(value, int | float) and 0 <= value <= 1:
-        return percent(value)
+        return percent(value).replace(" ", _HELD)
     return number(value)
 
 

@@ -104,7 +104,8 @@ def observed(
                 taken = Taken(name, spec, spec.build(layer, dt * (spec.every or recording.every)), layer.shape, kept)
                 rows = _rows(spec, taken, recording, members)
                 common = cadence == Every(first, recording.every, steps) and rows is None
-                found.append(Group(_path(name, spec, taken, common=common), cadence, rows, [taken]))
+                if rows != []:
+                    found.append(Group(_path(name, spec, taken, common=common), cadence, rows, [taken]))
         except LocatedError as error:
             raise LocatedError(str(error), "recording", "observables", name, *error.path) from None
     return Observed(_merged(found), summaries)

@@ -121,12 +121,12 @@ class OneOf:
 
 
 def _with_kinds(role: type[ComponentSpec], value: Any) -> Any:
-    """A mapping of names with the kinds that its names say."""
+    """A mapping of names with the kinds that its names say, or nearly say: then it is told which one may be meant."""
     if not isinstance(value, Mapping):
         return value
     known = _kinds.get(role.role, {})
     return {
-        name: {"kind": name, **one} if isinstance(one, Mapping) and name in known else one
+        name: {"kind": name, **one} if isinstance(one, Mapping) and get_close_matches(str(name), known, n=1) else one
         for name, one in value.items()
     }
 

@@ -30,7 +30,9 @@ def recording_problems(
     declared = [_declared_steps(layer) for layer in network.layers]
     taken = [_steps(declared, evaluation.steps) for evaluation in task.evaluation_specs]
     longest = [max(counts) for counts in zip(declared, *taken, strict=True)]
-    samples = [task.evaluation_samples(evaluation) for evaluation in task.evaluation_specs]
+    # To count them files may have to be read, so it is only done for those who name some.
+    named = recording.training is not None or any(getattr(one, "samples", None) for one in recording.chosen.values())
+    samples = [_count(task, number) if named else None for number in range(len(taken))]
     for name, spec in recording.chosen.items():
         for path, text in _problems_of(spec, network, sites, longest, samples):
             found.append((("observables", name, *path), text))
@@ -44,6 +46,14 @@ def recording_problems(
             for path, text in _problems_of(spec, network, sites, own, samples[:1]):
                 found.append((("training", "observables", name, *path), text))
     return found
+
+
+def _count(task: TaskSpec, evaluation: int) -> int | None:
+    """Samples of an evaluation; None where they are not there, or cannot be read, which is told before a run begins."""
+    try:
+        return task.evaluation_samples(task.evaluation_specs[evaluation])
+    except ValueError:
+        return None
 
 
 def _problems_of(

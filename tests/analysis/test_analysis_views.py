@@ -5,11 +5,13 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_motion import phases, states, turning, uniform
 
+import oscillo
 from oscillo.analysis import clusters, energy, local_order, order_parameter, pca
 from oscillo.analysis.principal_axes import PrincipalAxes
 
@@ -48,7 +50,7 @@ def test_local_order_needs_a_grid_or_a_ring_with_room() -> None:
         local_order(field(0), 3)
     with pytest.raises(ValueError, match="does not fit a ring of 10"):
         local_order(turning([1.0] * 10))
-    with pytest.raises(ValueError, match="grid .* and sites are site0"):
+    with pytest.raises(ValueError, match=r"grid .* and sites are site0"):
         local_order(field(0).isel(x=0).rename(y="site0"))
 
 
@@ -188,3 +190,20 @@ def test_what_is_not_a_number_is_a_cluster_of_its_own() -> None:
     assert int(found["count"][0]) == 4 and found["label"].values[0, 0] == found["label"].values[0, 2]
     with pytest.raises(ValueError, match="between 0 and pi"):
         clusters(turning([1.0]), gap=4)
+
+
+def test_energy_of_the_couplings_matrix_is_the_one_that_a_network_records() -> None:
+    """With the matrix K / n of a mean field, and with the one of a graph."""
+    graph = {"kind": "graph", "generator": "cycle_graph", "parameters": {}, "strength": 0.5}
+    for coupling, matrix in (
+        ({"kind": "mean_field", "strength": 2.0}, np.full((7, 7), 2.0 / 7)),
+        (graph, 0.5 * nx.to_numpy_array(nx.cycle_graph(7))),
+    ):
+        layer = {
+            "manifold": {"kind": "circle"}, "oscillators": 7, "frequency": {"kind": "none"}, "coupling": coupling,
+            "stimulus": {"kind": "none"}, "integrator": {"kind": "rk4", "step_size": 0.1}, "readout": {"kind": "state"},
+        }  # fmt: skip
+        network = oscillo.build({"sites": [], "layers": [layer]})
+        data = oscillo.integrate(network, torch.zeros(2, network.channels_in), steps=20)["layer0"].to_dataset()
+        np.testing.assert_allclose(energy(data["phase"], matrix), energy(data), atol=1e-5)
+        assert (energy(data).diff("step") < 1e-6).all()

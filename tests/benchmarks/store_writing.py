@@ -19,36 +19,42 @@ import numpy as np
 
 from oscillo.recording import ArrayDeclaration, TrajectoryStore
 
-BLOCKS, ROUNDS, MIB = 32, 9, 2**20
+TOTAL, DIFFERENT, ROUNDS, MIB = 512, 8, 9, 2**20
 SITES = (9, 9, 4, 128)
 """Of one sample at one step: 162 KiB."""
 
 
-def saved(folder: Path, block: np.ndarray) -> None:
+def count(blocks: np.ndarray) -> int:
+    """How many of such blocks are 512 MiB."""
+    return TOTAL * MIB // blocks[0].nbytes
+
+
+def saved(folder: Path, blocks: np.ndarray) -> None:
     """Save every block as a file of its own."""
-    for number in range(BLOCKS):
-        np.save(folder / f"{number}.npy", block)
+    for number in range(count(blocks)):
+        np.save(folder / f"{number}.npy", blocks[number % DIFFERENT])
 
 
-def appended(folder: Path, block: np.ndarray, *, fsync: bool = False) -> None:
-    """Append a block after the other along time, [time, oscillator], unsharded where a block is one chunk."""
-    shape = (BLOCKS * len(block), block.shape[1])
+def appended(folder: Path, blocks: np.ndarray, *, fsync: bool = False) -> None:
+    """Append a block after the other along time, [time, oscillator]."""
+    shape = (count(blocks) * blocks.shape[1], blocks.shape[2])
     array = ArrayDeclaration("state", ("time", "oscillator"), shape, "float32", "1", "state", append_dim="time")
     with TrajectoryStore(folder / "data.zarr", fsync=fsync) as store:
         store.declare("states", [array])
-        for _ in range(BLOCKS):
-            store.append("states/state", block)
+        for number in range(count(blocks)):
+            store.append("states/state", blocks[number % DIFFERENT])
 
 
-def filled(folder: Path, block: np.ndarray) -> None:
+def filled(folder: Path, blocks: np.ndarray) -> None:
     """One step of a batch of samples after the other, as an evaluation records it: a shard each."""
-    dims, samples = ("sample", "step", "y", "x", "component", "oscillator"), len(block)
-    shape = (samples, BLOCKS, *SITES)
+    dims, samples = ("sample", "step", "y", "x", "component", "oscillator"), blocks.shape[1]
+    shape = (samples, count(blocks), *SITES)
     array = ArrayDeclaration("state", dims, shape, "float32", "1", "state", pieces=(samples, 1))
     with TrajectoryStore(folder / "data.zarr") as store:
         store.declare("trajectory", [array])
-        for step in range(BLOCKS):
-            store.write("trajectory/state", (slice(0, samples), slice(step, step + 1)), block)
+        for step in range(count(blocks)):
+            region = (slice(0, samples), slice(step, step + 1))
+            store.write("trajectory/state", region, blocks[step % DIFFERENT])
 
 
 def seconds(write: Callable[[Path], None], place: Path) -> float:
@@ -66,20 +72,20 @@ def main(place: Path) -> None:
     results = {}
     for mib in (4, 16):
         samples = mib * MIB // (4 * int(np.prod(SITES)))
-        step = np.random.default_rng(0).random((samples, 1, *SITES), dtype=np.float32)
-        times = step.reshape(samples, -1)
+        steps = np.random.default_rng(0).random((DIFFERENT, samples, 1, *SITES), dtype=np.float32)
+        times = steps.reshape(DIFFERENT, samples, -1)
         ways: dict[str, Callable[[Path], None]] = {
-            "saved": lambda folder, block=times: saved(folder, block),
-            "append": lambda folder, block=times: appended(folder, block),
-            "shards": lambda folder, block=step: filled(folder, block),
-            "fsync": lambda folder, block=times: appended(folder, block, fsync=True),
+            "saved": lambda folder, blocks=times: saved(folder, blocks),
+            "append": lambda folder, blocks=times: appended(folder, blocks),
+            "shards": lambda folder, blocks=steps: filled(folder, blocks),
+            "fsync": lambda folder, blocks=times: appended(folder, blocks, fsync=True),
         }
         found = {name: [] for name in ways}
         for number in range(ROUNDS + 1):
             for name, write in ways.items():
                 spent = seconds(write, place)
                 found[name] += [spent] if number else []  # the first makes everything warm
-        rate = {name: step.nbytes * BLOCKS / MIB / median(spent) for name, spent in found.items()}
+        rate = {name: times[0].nbytes * count(times) / MIB / median(spent) for name, spent in found.items()}
         print(f"{mib} MiB: " + ", ".join(f"{name} {value:.0f} MiB/s" for name, value in rate.items()))
         for name in ("append", "shards", "fsync"):
             ratios = [a / b for a, b in zip(found["saved"], found[name], strict=True)]

@@ -123,7 +123,7 @@ def test_what_is_wrong_is_told_at_its_line(simulator: Command) -> None:
     (simulator.folder / "wrong.yaml").write_text(text)
     for verb in ("validate", "run", "plan"):
         ended = simulator(verb, "wrong.yaml")
-        assert ended.code == 2 and "wrong.yaml:21:3 task.bacth: unknown key; did you mean `batch`?" in ended.output
+        assert ended.code == 2 and "wrong.yaml:19:3 task.bacth: unknown key; did you mean `batch`?" in ended.output
     (simulator.folder / "wrong.yaml").write_text(text.replace("bacth", "batch"))
     for verb in ("validate", "run", "plan"):
         ended = simulator(verb, "wrong.yaml")

@@ -12,7 +12,14 @@ from PIL import Image
 from test_animation_player import grid, phases, scene
 
 from oscillo.plotting import animation as module
-from oscillo.plotting.animation import Animation, VideoMissing, drawn_frames, video_writer, write_animation
+from oscillo.plotting.animation import (
+    Animation,
+    VideoMissing,
+    drawn_frames,
+    finite_times,
+    video_writer,
+    write_animation,
+)
 
 
 def animation(states: xr.DataArray, sample: int = 0) -> Animation:
@@ -98,6 +105,14 @@ def test_without_ffmpeg_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
     with pytest.raises(VideoMissing, match=r"pip install 'oscillo\[video\]'"):
         video_writer()
+
+
+def test_times_at_which_a_sample_has_left_are_known() -> None:
+    states = grid(2, 5, 3, 3, 4)
+    states[1, 3:] = np.nan
+    assert finite_times(scene(states), 0, np.arange(5)).tolist() == [0, 1, 2, 3, 4]
+    assert finite_times(scene(states), 1, np.array([0, 2, 4])).tolist() == [0, 2]
+    assert finite_times(scene(states), 1, np.array([3, 4])).tolist() == []
 
 
 def test_a_page_shows_the_chosen_sample_and_times(tmp_path: Path) -> None:

@@ -164,7 +164,11 @@ def test_what_a_spectrum_has_no_room_for_is_told() -> None:
     time = 0.1 * np.arange(400)
     values = np.stack([np.sin(time), 1e-9 * np.sin(time)])
     series = xr.DataArray(values, dims=("sample", "time"), coords={"time": time, "strength": ("sample", [1.0, 5.0])})
-    assert "Below the frame, as what hardly moves: strength 5." in words(series.rename("x").osc.plot.spectrum())
+    figure = series.rename("x").osc.plot.spectrum()
+    assert "Below the frame, as what hardly moves: strength 5." in words(figure)
+    assert "(rad/time)" in figure.axes[0].get_xlabel()
+    by_step = series.drop_vars("time").rename("x").rename(time="step").osc.plot.spectrum()
+    assert "(rad/step)" in by_step.axes[0].get_xlabel() and "step/rad" in by_step.axes[0].get_ylabel()
 
 
 def test_a_trajectory_ends_where_the_components_say() -> None:

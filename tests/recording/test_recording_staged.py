@@ -94,10 +94,35 @@ def test_what_nobody_declares_again_is_removed_at_the_end(tmp_path: Path) -> Non
     assert [file.name for file in path.iterdir()] == ["zarr.json"]
 
 
-def test_a_staged_group_cannot_grow(tmp_path: Path) -> None:
+def test_what_cannot_be_staged(tmp_path: Path) -> None:
     grows = ArrayDeclaration("a", ("time",), (3,), "float32", "1", "a", append_dim="time")
+    fixed = ArrayDeclaration("a", ("sample",), (3,), "float32", "1", "a")
+    store = TrajectoryStore(tmp_path / "data.zarr")
     with pytest.raises(ValueError, match="fixed shape"):
-        TrajectoryStore(tmp_path / "data.zarr").declare("g", [grows], staged=True)
+        store.declare("g", [grows], staged=True)
+    store.declare("h", [fixed])
+    store.write("h/a", (), np.ones(3))
+    store.commit()
+    with pytest.raises(ValueError, match="h is committed"):
+        store.declare("h", [fixed], staged=True)
+    store.close()
+    assert (xr.open_datatree(str(tmp_path / "data.zarr"), engine="zarr")["h/a"] == 1).all()
+
+
+def test_what_was_staged_and_is_declared_plainly_is_made_anew(tmp_path: Path) -> None:
+    fixed = ArrayDeclaration("a", ("sample",), (3,), "float32", "1", "a")
+    store = TrajectoryStore(tmp_path / "data.zarr", fsync=True)
+    store.declare("g", [fixed], staged=True)
+    store.write("g/a", (), np.ones(3))
+    store.flush()
+    store = TrajectoryStore(tmp_path / "data.zarr", fsync=True)
+    store.declare("h", [fixed], staged=True)
+    store.write("h/a", (), np.ones(3))
+    store.flush()
+    store.discard(["h"])
+    assert not store.declare("g", [fixed])
+    store.close()
+    assert np.isnan(xr.open_datatree(str(tmp_path / "data.zarr"), engine="zarr")["g/a"]).all()
 
 
 def test_processes_fill_regions_of_one_store(tmp_path: Path) -> None:

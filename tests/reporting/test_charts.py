@@ -46,12 +46,12 @@ def test_a_line_is_broken_where_a_number_is_missing() -> None:
 def test_numbers_are_read_back_to_three_digits(value: float) -> None:
     text = number(value).replace("−", "-").replace(",", "")
     if "×" in text:
-        digits, power = text.split(" × 10")
+        digits, power = text.split("\u00a0×\u00a010")
         text = f"{digits}e{power.translate(str.maketrans('⁰¹²³⁴⁵⁶⁷⁸⁹⁻', '0123456789-'))}"
     assert float(text) == pytest.approx(value, rel=1e-3)
 
 
 def test_shares_are_percent_and_what_is_missing_is_empty() -> None:
-    assert measured("board_accuracy", 0.9994) == "99.9 %"
+    assert measured("board_accuracy", 0.9994) == "99.9\u00a0%"
     assert measured("energy", 0.5) == "0.5"
     assert number(None) == number(float("nan")) == ""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 from reported_runs import SPEC, Page, by_hand, two_layers
 
 import oscillo
+from oscillo.recording import TrajectoryStore, write_datasets
 from oscillo.reporting import leave_report, write_comparison, write_report
 
 HOSTILE = "</script><script>alert('x')</script><img src=x onerror=alert(1)> & \"quoted\""
@@ -95,6 +98,23 @@ def test_layers_and_samples_can_be_chosen(runs: Path, out: Path) -> None:
     assert [(scene["name"], scene["layer"]) for scene in scenes] == [("id", 0), ("id", 1)]
     assert scenes[0]["labels"] == ["sample 0, right", "sample 1, wrong", "sample 2, right"]
     assert scenes[0]["trace"]["values"][1] == [-1.0, -2.0, -3.0, -4.0, -5.0]
+
+
+def test_the_answer_to_a_question_has_its_tables(runs: Path, out: Path) -> None:
+    asked = {"kind": "sweep", "points": 6}
+    run = by_hand(runs, metrics={"critical_coupling": 1.75}, question=asked)
+    means = np.array([[0.0, 0.5], [1.0, 2.0], [4.0, 8.0]])
+    found = xr.Dataset(
+        {"order_parameter_mean": (("strength", "seed"), means), "steps": (("strength", "seed"), np.full((3, 2), 7))},
+        coords={"strength": [1.0, 2.0, 3.0], "seed": [0, 1]},
+    )
+    with TrajectoryStore(run.data) as store:
+        write_datasets(store, {"sweep": found})
+    page = page_of(run.path, out)
+    assert "1.75 critical coupling" in page.text and "points 6" in page.text
+    assert "1 0.25 2 1.5 3 6" in page.text and "Means over seed." in page.text
+    assert "The same in all rows: steps 7." in page.text
+    assert "oscillators" not in page.ids()
 
 
 def test_a_spec_that_cannot_be_read_is_told(runs: Path, out: Path) -> None:

@@ -43,7 +43,11 @@ def _published(task: SudokuTaskSpec, evaluation: SudokuEvaluationSpec) -> list[R
     )
     if evaluation.source == "generated" and fewest >= _EASY_FROM:
         words = f"{_SETTING}; boards of its test set (31-42 givens); {ours}"
-        return [Reference("published AKOrN", "board_accuracy", _PUBLISHED_EASY, _PAPER, words, evaluation.name)]
+        return [
+            Reference(
+                "published AKOrN, other boards", "board_accuracy", _PUBLISHED_EASY, _PAPER, words, evaluation.name
+            )
+        ]
     how, share, spread = _PUBLISHED_HARD[evaluation.votes > 1]
     words = f"{spread} over seeds; {_SETTING}; boards of 17-34 givens; {ours}"
-    return [Reference(f"published AKOrN, {how}", "board_accuracy", share, _PAPER, words, evaluation.name)]
+    return [Reference(f"published AKOrN, {how}, other boards", "board_accuracy", share, _PAPER, words, evaluation.name)]
