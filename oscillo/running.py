@@ -106,11 +106,13 @@ def execute_work(directory: RunDirectory, work: Work, stop: Path | None = None) 
         except (ValueError, OSError, RecordingError, FloatingPointError, torch.OutOfMemoryError) as error:
             reason = str(error) or type(error).__name__
             _record_end(directory, "failed", reason)
+            _leave_report(directory, stop)
             raise RunFailed(directory.path, reason) from error
         except BaseException as error:
             _record_end(directory, "failed", f"{type(error).__name__}: {error}")
             error.add_note(f"the run is\n{directory.path}")
             raise
+        _leave_report(directory, stop)
     return open_run(directory.path)
 
 
@@ -118,3 +120,11 @@ def _record_end(directory: RunDirectory, state: State, reason: str) -> None:
     """Record how a run ended; what ended it (a full disk) may forbid even that, and is told in any case."""
     with suppress(RunDirectoryError):
         directory.set_state(state, reason)
+
+
+def _leave_report(directory: RunDirectory, stop: Path | None) -> None:
+    """Write the report of a run that stands alone."""
+    if stop is None:
+        from oscillo.reporting import leave_report
+
+        leave_report(directory.path)

@@ -30,6 +30,7 @@ from oscillo.spec import (
 )
 from oscillo.training import TaskSpec, TrainingSpec
 from oscillo.training.hardware import Precision, check_device_name
+from oscillo.training.trackers import TrackerSpec
 
 
 class RunSpec(Spec):
@@ -52,6 +53,9 @@ class RunSpec(Spec):
         default=None, description="How the network is trained; a task that learns needs it."
     )
     recording: RecordingSpec = Field(default=RecordingSpec(), description="What is kept along the way.")
+    tracking: list[Component[TrackerSpec]] = Field(
+        default=[], description="Where metrics and figures are shown besides the run's own files."
+    )
     sweep: SweepSpec | None = Field(
         default=None, description="Values to try, for `oscillo sweep`; left out, there is one of everything."
     )
@@ -96,7 +100,12 @@ class RunSpec(Spec):
     def problems(self) -> list[SpecProblem]:
         """What cannot work although every field is valid by itself, with its place."""
         swept = [] if self.sweep is None else self.sweep.problems(self.model_dump(mode="json"))
-        return [*self._kinds_of_task(), *self._pieces(), *(problem.under("sweep") for problem in swept)]
+        untracked = [
+            SpecProblem(("tracking", number), text)
+            for number, tracker in enumerate(self.tracking)
+            for text in tracker.problems()
+        ]
+        return [*self._kinds_of_task(), *self._pieces(), *untracked, *(problem.under("sweep") for problem in swept)]
 
     def _kinds_of_task(self) -> list[SpecProblem]:
         """What a task that learns needs and a simulation has no use for."""

@@ -19,6 +19,7 @@ from oscillo.stacking import NotStackable
 from oscillo.training import Checkpoints
 from oscillo.training.hardware import choose_device, missing_for_compiling, return_freed_memory
 from oscillo.training.progress import console, progress, report
+from oscillo.training.trackers import Tracking
 
 _MOST_ROWS = 24
 """Members up to which the table at the end has a row for each."""
@@ -80,19 +81,22 @@ def execute(
             summary = simulation.run(store, checkpoints, check=check, show=show)
         if store.slow_disk:
             report(store.slow_disk)
-    _log(directory, steps, simulation, summary)
-    if alone:
-        _show(simulation, summary)
-        _draw(directory, task)
+    with Tracking(spec.tracking, directory.path) as tracking:
+        _log(directory, steps, simulation, summary, tracking)
+        if alone:
+            _show(simulation, summary)
+            _draw(directory, task, steps, tracking)
 
 
-def _log(directory: RunDirectory, steps: int, simulation: Simulation, summary: Mapping[str, Tensor]) -> None:
+def _log(
+    directory: RunDirectory, steps: int, simulation: Simulation, summary: Mapping[str, Tensor], tracking: Tracking
+) -> None:
     """The means over members as metrics, for listings."""
     numbers = {name: float(value.double().nanmean()) for name, value in _told(simulation, summary).items()}
     if lost := int(summary["diverged_at"].isfinite().sum()):
         numbers["diverged"] = lost
     directory.metrics.unlink(missing_ok=True)
-    with MetricsLog(directory.metrics) as log:
+    with MetricsLog(directory.metrics, [tracking.log_scalars]) as log:
         log.write(steps, {name: value for name, value in numbers.items() if value == value})
 
 
@@ -104,13 +108,14 @@ def _told(simulation: Simulation, summary: Mapping[str, Tensor]) -> dict[str, Te
     return {name: summary[name].cpu() for name in [*names, *kept]}
 
 
-def _draw(directory: RunDirectory, task: SimulationTaskSpec) -> None:
+def _draw(directory: RunDirectory, task: SimulationTaskSpec, steps: int, tracking: Tracking) -> None:
     """Draw what can be drawn; what cannot is told, and the simulation is done all the same."""
     from oscillo.plotting import save_figure
 
     for name, draw in task.figures(open_run(directory.path)).items():
         try:
             if (figure := draw()) is not None:
+                tracking.log_figure(steps, name, figure)
                 save_figure(figure, directory.figures / f"{name}.png")
         except Exception as error:
             report(f"the figure `{name}` could not be drawn: {type(error).__name__}: {error}")

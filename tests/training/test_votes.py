@@ -7,7 +7,7 @@ import xarray as xr
 from small_runs import metric_lines, run_small, small, task_of
 
 import oscillo
-from oscillo import experiment
+from oscillo import learning
 from oscillo.analysis import Votes
 from oscillo.draws import Draws
 from oscillo.evaluation import evaluate, procedure
@@ -229,14 +229,14 @@ def test_an_interrupted_evaluation_goes_on_behind_its_finished_parts(tmp_path, m
     monkeypatch.setattr(Block, "run", stopping)
     with pytest.raises(RunInterrupted) as stop:
         run_small(tmp_path / "parts", **changes)
-    kept = sorted(file.name for file in (stop.value.path / experiment.PARTS / "e0").iterdir())
+    kept = sorted(file.name for file in (stop.value.path / learning.PARTS / "e0").iterdir())
     assert len(kept) == 3 and "/result" not in oscillo.open_run(stop.value.path).data.groups
     resumed = oscillo.resume(stop.value.path)
     assert begun == [[0, 1], [2, 3], [4, 5], [6, 7], [6, 7], [8, 9], [10, 11], [12, 13]]
     assert metric_lines(resumed) == metric_lines(whole)
     for group in ("trajectory/e0/layer0", "summary/e0/layer0", "result/e0"):
         assert resumed.data[group].to_dataset().identical(whole.data[group].to_dataset())
-    assert not (stop.value.path / experiment.PARTS / "e0").exists()
+    assert not (stop.value.path / learning.PARTS / "e0").exists()
 
 
 def test_parts_that_a_kill_has_left_behind_are_removed(tmp_path, monkeypatch):
@@ -252,11 +252,11 @@ def test_parts_that_a_kill_has_left_behind_are_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(Parts, "remove", lambda self: None)
     with pytest.raises(RunInterrupted) as stop:
         run_small(tmp_path, **with_evaluations({}, {"early_stop": {"every": 2, "patience": 4}}))
-    assert (stop.value.path / experiment.PARTS / "e0").is_dir()
+    assert (stop.value.path / learning.PARTS / "e0").is_dir()
     monkeypatch.undo()
     assert Parts.remove is remove and Block.run is run_block
     oscillo.resume(stop.value.path)
-    assert not (stop.value.path / experiment.PARTS).exists()
+    assert not (stop.value.path / learning.PARTS).exists()
 
 
 def test_a_part_that_is_cut_off_is_refused_with_the_remedy(tmp_path):
