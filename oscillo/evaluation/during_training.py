@@ -13,7 +13,7 @@ from oscillo.evaluation.watched import Watched, watched
 from oscillo.network import Network
 from oscillo.observables import RecordingSpec, indices
 from oscillo.recording import TrajectoryStore
-from oscillo.recording.declarations import ArrayDeclaration, coordinate
+from oscillo.recording.declarations import ArrayDeclaration, coordinate, coordinate_of
 from oscillo.training import Task
 from oscillo.training.evaluation_spec import EvaluationSpec
 from oscillo.training.hardware import Precision
@@ -115,7 +115,7 @@ class TrainingRecord:
             "optimizer_step", ("epoch",), (self.records,), "int64", "optimiser steps", "optimiser step",
             "steps taken when it was recorded", "epoch",
         )  # fmt: skip
-        numbers = [coordinate(dim, len(values)) for dim, values in one.taken.coordinates.items()]
+        numbers = [coordinate_of(dim, values) for dim, values in one.taken.coordinates.items()]
         arrays = [
             ArrayDeclaration(
                 stored, ("epoch", "sample", "step", *v.dims), (self.records, samples, steps, *v.shape),

@@ -137,7 +137,7 @@ def _built(spec: SeriesSpec, task: Task, network: Network, number: int) -> Serie
 def _samples(spec: SeriesSpec, taken: Taken, recording: RecordingSpec, samples: int) -> list[int]:
     if spec.samples is not None:
         try:
-            return indices(spec.samples, samples, "samples")
+            return sorted(indices(spec.samples, samples, "samples"))  # as they come
         except ValueError as error:
             raise LocatedError(str(error), "samples") from None
     most = DEFAULT_SAMPLES if recording.samples is None else recording.samples

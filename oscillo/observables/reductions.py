@@ -227,7 +227,7 @@ class Projection(Reduction):
             dims=(*rest.dims, "direction"), shape=(*rest.shape, len(vectors)),
             description="scalar products with the declared directions",
         )  # fmt: skip
-        self.coordinates = {}
+        self.coordinates = {"direction": list(range(len(vectors)))}
 
     def __call__(self, values: Tensor) -> Tensor:
         """The scalar products."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, prod
@@ -34,6 +34,13 @@ DIMENSIONS = {
     "votes": ("votes", "initial states that vote, the first so many"),
     "layer": ("layer", "layer of the network"),
     "run": ("run", "one of several runs"),
+    "epoch": ("epoch", "passes over the training data when it was recorded"),
+    "bin": ("bin", "middle of the bin"),
+    "direction": ("direction", "direction that was projected on"),
+    "channel": ("channel", "channel of the features"),
+    "head": ("head", "head of the attention"),
+    "target": ("target", "site that listens, row by row of the grid"),
+    "source": ("source", "site that is listened to, row by row of the grid"),
 }
 """The dimension names of the project: what an axis of a plot says, and what they count. A task may add its own."""
 
@@ -138,14 +145,22 @@ class ArrayDeclaration:
         return {"long_name": self.long_name, "units": self.units, **described}
 
 
-def coordinate(dim: str, length: int, *, units: str = "1", append: bool = False) -> ArrayDeclaration:
-    """Declare the integer coordinate of a dimension, described as in `DIMENSIONS`."""
+def coordinate_of(dim: str, values: Sequence[float]) -> ArrayDeclaration:
+    """Declare the coordinate of a dimension whose numbers are known, integers where they all are."""
+    whole = all(isinstance(value, int | np.integer) for value in values)
+    return coordinate(dim, len(values), dtype="int64" if whole else "float64")
+
+
+def coordinate(
+    dim: str, length: int, *, units: str = "1", append: bool = False, dtype: str = "int64"
+) -> ArrayDeclaration:
+    """Declare the coordinate of a dimension, described as in `DIMENSIONS`."""
     long_name, description = DIMENSIONS.get(dim, (dim, ""))
     return ArrayDeclaration(
         name=dim,
         dims=(dim,),
         shape=(length,),
-        dtype="int64",
+        dtype=dtype,
         units=units,
         long_name=long_name,
         description=description,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from oscillo.recording.consistency import GENERATION
-from oscillo.recording.declarations import ArrayDeclaration, check_name, coordinate
+from oscillo.recording.declarations import ArrayDeclaration, check_name, coordinate, coordinate_of
 from oscillo.recording.errors import StoreError
 from oscillo.recording.store import TrajectoryStore
 
@@ -32,7 +32,7 @@ class GroupDeclaration:
             prediction.
         arrays: of fixed shape, all with the leading dimension `sample`.
         layer: name of the layer that they belong to.
-        coordinates: integers along other dimensions, such as the recorded steps.
+        coordinates: numbers along other dimensions, such as the recorded steps.
         name: of an observable with a group of its own.
 
     Raises:
@@ -42,7 +42,7 @@ class GroupDeclaration:
     section: Section
     arrays: tuple[ArrayDeclaration, ...]
     layer: str | None = None
-    coordinates: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    coordinates: Mapping[str, Sequence[float]] = field(default_factory=dict)
     name: str | None = None
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ class GroupDeclaration:
     @cached_property
     def declarations(self) -> tuple[ArrayDeclaration, ...]:
         """All arrays of the group, coordinates first."""
-        given = [coordinate(dim, len(values)) for dim, values in self.coordinates.items()]
+        given = [coordinate_of(dim, values) for dim, values in self.coordinates.items()]
         return (coordinate("sample", self.samples), *given, *self.arrays)
 
     def path(self, evaluation: str) -> str:

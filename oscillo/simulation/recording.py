@@ -10,7 +10,7 @@ from torch import Tensor
 
 from oscillo.observables import Variable
 from oscillo.recording import TrajectoryStore, bytes_expected
-from oscillo.recording.declarations import ArrayDeclaration, coordinate
+from oscillo.recording.declarations import ArrayDeclaration, coordinate, coordinate_of
 from oscillo.simulation.ensemble import RUN_SEED, EnsembleSpec, Member
 from oscillo.simulation.observed import SUMMARY, Group, Observed
 from oscillo.spec import LocatedError
@@ -120,7 +120,7 @@ class SimulationRecording:
         return [
             time,
             *self._member_arrays(group.rows),
-            *(_numbers(dim, values) for dim, values in group.coordinates.items()),
+            *(coordinate_of(dim, values) for dim, values in group.coordinates.items()),
             *arrays,
         ]
 
@@ -185,11 +185,3 @@ def _refuse_twice(arrays: Sequence[tuple[str, str | None]]) -> None:
             text = f"fills the array `{array}`, and {by}; leave it out, or give it another name"
             raise LocatedError(text, "recording", "observables", observable)
         filled[array] = observable
-
-
-def _numbers(dim: str, values: Sequence[float]) -> ArrayDeclaration:
-    """The coordinate along a dimension of what is left of something."""
-    whole = all(float(value).is_integer() for value in values) and dim != "bin"
-    return coordinate(dim, len(values)) if whole else ArrayDeclaration(
-        dim, (dim,), (len(values),), "float64", "1", dim, "middle of the bin"
-    )  # fmt: skip
