@@ -86,8 +86,7 @@ def _read(name: str, sources: list[Source], chain: tuple[Path, ...], asked: Orig
 
 
 def _joined(base: Located, over: Located) -> Located:
-    """Lay one file over another, as the version in which both are written has it; else both are first brought up to
-    date.
+    """Lay one file over another as their version means it; of different versions, both are first brought up to date.
 
     Raises:
         SpecError: with every `~name` that has nothing to remove, or a version that cannot be.

@@ -12,6 +12,9 @@ _OF_EVALUATIONS = {
 }  # fmt: skip
 """What the resolved specs of version 1 say of recordings by default, those of simulations as well."""
 
+_MOVED = {"task.every": "recording.every", "task.states.every": "recording.observables.state.every"}
+"""Places that have others since version 2."""
+
 
 def recording_of_its_own(spec: dict[str, Any]) -> dict[str, Any]:
     """From version 1 to 2: what is recorded is declared in `recording`, by name, for simulations as well."""
@@ -32,11 +35,20 @@ def recording_of_its_own(spec: dict[str, Any]) -> dict[str, Any]:
         recording["observables"] = _learned(old, energies=_has_oscillators(spec))
     if recording:
         spec["recording"] = recording
+    if isinstance(spec.get("sweep"), dict):
+        spec["sweep"] = _renamed(spec["sweep"])
     return spec
 
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _renamed(swept: Any) -> Any:
+    """What is swept over, with the places to which it has moved."""
+    if not isinstance(swept, dict):
+        return swept
+    return {_MOVED.get(name, name): _renamed(value) for name, value in swept.items()}
 
 
 def _named(observables: Any) -> dict[str, Any] | None:

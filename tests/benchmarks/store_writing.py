@@ -7,6 +7,7 @@ or to a temporary one.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -45,7 +46,7 @@ def appended(folder: Path, blocks: np.ndarray, *, fsync: bool = False) -> None:
             store.append("states/state", blocks[number % DIFFERENT])
 
 
-def filled(folder: Path, blocks: np.ndarray) -> None:
+def filled(folder: Path, blocks: np.ndarray, *, owned: bool) -> None:
     """One step of a batch of samples after the other, as an evaluation records it: a shard each."""
     dims, samples = ("sample", "step", "y", "x", "component", "oscillator"), blocks.shape[1]
     shape = (samples, count(blocks), *SITES)
@@ -54,17 +55,28 @@ def filled(folder: Path, blocks: np.ndarray) -> None:
         store.declare("trajectory", [array])
         for step in range(count(blocks)):
             region = (slice(0, samples), slice(step, step + 1))
-            store.write("trajectory/state", region, blocks[step % DIFFERENT])
+            store.write("trajectory/state", region, blocks[step % DIFFERENT], owned=owned)
 
 
 def seconds(write: Callable[[Path], None], place: Path) -> float:
     """Seconds that writing to a fresh folder takes."""
     folder = Path(tempfile.mkdtemp(dir=place))
+    os.sync()  # whoever comes next finds the disk at rest
     began = time.perf_counter()
     write(folder)
     spent = time.perf_counter() - began
     shutil.rmtree(folder)
     return spent
+
+
+def timed(ways: dict[str, Callable[[Path], None]], place: Path) -> dict[str, list[float]]:
+    """Seconds of each way in every round; one round before makes everything warm."""
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(ROUNDS + 1):
+        for name, write in ways.items():
+            spent = seconds(write, place)
+            found[name] += [spent] if number else []
+    return found
 
 
 def main(place: Path) -> None:
@@ -77,18 +89,16 @@ def main(place: Path) -> None:
         ways: dict[str, Callable[[Path], None]] = {
             "saved": lambda folder, blocks=times: saved(folder, blocks),
             "append": lambda folder, blocks=times: appended(folder, blocks),
-            "shards": lambda folder, blocks=steps: filled(folder, blocks),
-            "fsync": lambda folder, blocks=times: appended(folder, blocks, fsync=True),
+            "shards": lambda folder, blocks=steps: filled(folder, blocks, owned=True),
+            "copied": lambda folder, blocks=steps: filled(folder, blocks, owned=False),
         }
-        found = {name: [] for name in ways}
-        for number in range(ROUNDS + 1):
-            for name, write in ways.items():
-                spent = seconds(write, place)
-                found[name] += [spent] if number else []  # the first makes everything warm
+        found = timed(ways, place)
+        fsync = {"before": ways["saved"], "fsync": lambda folder, blocks=times: appended(folder, blocks, fsync=True)}
+        found |= timed(fsync, place)  # apart, because the disk is busy with it for a while after
         rate = {name: times[0].nbytes * count(times) / MIB / median(spent) for name, spent in found.items()}
         print(f"{mib} MiB: " + ", ".join(f"{name} {value:.0f} MiB/s" for name, value in rate.items()))
-        for name in ("append", "shards", "fsync"):
-            ratios = [a / b for a, b in zip(found["saved"], found[name], strict=True)]
+        for name in ("append", "shards", "copied", "fsync"):
+            ratios = [a / b for a, b in zip(found["before" if name == "fsync" else "saved"], found[name], strict=True)]
             print(f"  {name}: {min(ratios):.2f} to {max(ratios):.2f} of numpy.save")
             results[f"store_{name}_{mib}"] = median(ratios)
     for name, value in results.items():

@@ -19,7 +19,9 @@ from oscillo.spec import Component
 SIZES = {"y": 3, "x": 4, "component": 2, "oscillator": 5, "head": 2}
 _REDUCTION: TypeAdapter[ReductionSpec] = TypeAdapter(Component[ReductionSpec])
 
-DIMS = st.sampled_from([("oscillator",), ("component", "oscillator"), ("y", "x"), ("y", "x", "component", "oscillator")])
+DIMS = st.sampled_from(
+    [("oscillator",), ("component", "oscillator"), ("y", "x"), ("y", "x", "component", "oscillator")]
+)
 OVER = st.lists(st.sampled_from(["sites", "oscillators", "components"]), min_size=1, unique=True)
 AXES = {"sites": ("y", "x"), "oscillators": ("oscillator",), "components": ("component",)}
 

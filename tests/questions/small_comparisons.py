@@ -22,7 +22,8 @@ LAYER: dict[str, Any] = {
 }
 
 SIMULATION: dict[str, Any] = {
-    "version": 2, "name": "small", "seed": 3, "network": {"sites": [], "layers": [LAYER]}, "task": {"kind": "simulate", "steps": 20},
+    "version": 2, "name": "small", "seed": 3, "network": {"sites": [], "layers": [LAYER]},
+    "task": {"kind": "simulate", "steps": 20},
     "precision": "float64", "device": "cpu", "compile": "off",
 }  # fmt: skip
 

@@ -68,7 +68,8 @@ def test_errors_are_distances_from_the_exact_solution(tmp_path: Path) -> None:
     delta = 2 * np.arctan(np.tan(1.0) * np.exp(-found.time.values))
     assert np.allclose(energy, -0.5 * (1 + np.cos(delta)), atol=1e-9)
     by_hand = oscillo.run(written(tmp_path, spec), [
-        "network.layers.0.integrator={kind: heun, step_size: 0.1}", "recording.observables={state: {every: 20}}", "task.steps=20",
+        "network.layers.0.integrator={kind: heun, step_size: 0.1}", "recording.observables={state: {every: 20}}",
+        "task.steps=20",
     ], runs=tmp_path / "own")  # fmt: skip
     phases = by_hand.data["states"].to_dataset()["phase"].isel(time=-1).values.reshape(2)
     true = 9.0 * 2 + 1.0 + np.array([-1, 1]) * delta[-1] / 2

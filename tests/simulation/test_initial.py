@@ -47,7 +47,9 @@ def test_uniform_states_are_keyed_by_the_seed(tmp_path):
 
 
 def test_states_and_frequencies_of_one_seed_are_strangers(tmp_path):
-    spec = small(seed=0, network__layers__0__oscillators=1000, task__steps=1, recording__observables__state={"every": 1})
+    spec = small(
+        seed=0, network__layers__0__oscillators=1000, task__steps=1, recording__observables__state={"every": 1}
+    )
     spec["network"]["layers"][0]["frequency"] = {"kind": "drawn", "seed": 0}
     theta = first_states(tmp_path, spec)[0]
     omega = oscillo.load(spec).network.build(()).layers[0].oscillators.frequency.omega.flatten().numpy()

@@ -8,7 +8,7 @@ import torch
 from small_simulations import STRENGTH, record, refused, small, variant
 
 import oscillo
-from oscillo.observables import AnswerSpec, AttentionWeightsSpec, Moment, Observable, ObservableSpec
+from oscillo.observables import Moment, Observable, ObservableSpec
 from oscillo.spec import registered
 
 GRID = {"kind": "convolution", "kernel_size": 3, "learn": False}
@@ -108,8 +108,8 @@ def test_a_cut_of_directed_or_normalised_links_is_refused(tmp_path):
     lines = ["0 1", "1 2"]
     text = refused(tmp_path, on_edges(tmp_path, lines, directed=True))
     assert text == (
-        "recording.observables.cut: `cut` is about edges without a direction, and those of this graph have one; leave `cut` "
-        "out"
+        "recording.observables.cut: `cut` is about edges without a direction, and those of this graph have one; leave "
+        "`cut` out"
     )
     assert oscillo.load(on_edges(tmp_path, [*lines, "1 0", "2 1"], directed=True))  # both ways is no direction
     text = refused(tmp_path, on_edges(tmp_path, lines, normalization="degree"))

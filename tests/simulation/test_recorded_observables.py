@@ -120,8 +120,11 @@ def test_times_of_its_own_change_nothing_else(tmp_path: Any) -> None:
         more = plain | {"recording": {"every": 4, "observables": plain["recording"]["observables"] | OWN}}
         more["task"]["ensemble"] = {"seeds": 4}
         with_more, without = (record(tmp_path / f"{name}{n}", spec) for n, spec in enumerate((more, plain)))
-        assert with_more["summary"].to_dataset().drop_vars(["fast_mean", "fast_std"], errors="ignore").equals(
-            without["summary"].to_dataset()
+        assert (
+            with_more["summary"]
+            .to_dataset()
+            .drop_vars(["fast_mean", "fast_std"], errors="ignore")
+            .equals(without["summary"].to_dataset())
         )
         assert with_more["series"]["order_parameter"].equals(without["series"]["order_parameter"])
 
@@ -148,7 +151,9 @@ def test_what_was_stopped_and_resumed_is_the_same(name: str, tmp_path: Any, step
     compare(parts)
 
 
-def test_a_run_that_is_interrupted_goes_on_with_every_cadence(tmp_path: Any, monkeypatch: Any, step_by_step: None) -> None:
+def test_a_run_that_is_interrupted_goes_on_with_every_cadence(
+    tmp_path: Any, monkeypatch: Any, step_by_step: None
+) -> None:
     from oscillo.running import RunInterrupted
 
     spec = several("noisy")

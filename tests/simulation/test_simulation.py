@@ -114,7 +114,10 @@ def test_a_run_does_not_copy_what_delays_remember(tmp_path, batch):
 
 
 def test_a_seed_starts_at_the_same_place_for_every_value(tmp_path):
-    spec = small(recording__observables__state={"every": 20}, task__ensemble={"seeds": [4, 1], "vary": {STRENGTH: [0.0, 1.0, 2.0]}})
+    spec = small(
+        recording__observables__state={"every": 20},
+        task__ensemble={"seeds": [4, 1], "vary": {STRENGTH: [0.0, 1.0, 2.0]}},
+    )
     first = record(tmp_path, spec)["states"]["phase"].isel(time=0)
     by_seed = first.values.reshape(3, 2, 5)
     assert (by_seed == by_seed[:1]).all() and (by_seed[0, 0] != by_seed[0, 1]).all()
@@ -209,7 +212,9 @@ def test_what_varies_reaches_what_is_observed(tmp_path):
 def test_noise_belongs_to_the_seed_and_the_step(tmp_path):
     layer = {"frequency": {"kind": "none"}, "coupling": {"kind": "mean_field", "strength": 0.0}}
     spec = variant(
-        "noisy", recording__observables__state={"every": 1}, task__ensemble={"seeds": [5, 0], "vary": {STRENGTH: [0.0, 1e-9]}}
+        "noisy",
+        recording__observables__state={"every": 1},
+        task__ensemble={"seeds": [5, 0], "vary": {STRENGTH: [0.0, 1e-9]}},
     )
     spec["network"]["layers"][0] |= layer
     states = record(tmp_path / "all", spec)["states"].to_dataset()
@@ -226,7 +231,9 @@ def test_noise_belongs_to_the_seed_and_the_step(tmp_path):
 
 def test_a_stimulus_follows_time(tmp_path):
     stimulus = {"kind": "sine", "acts_on": "velocity", "amplitude": 0.6, "frequency": 2.0, "phase": 0.4}
-    spec = small(task__steps=60, recording__observables__state={"every": 1}, network__layers__0__frequency={"kind": "none"})
+    spec = small(
+        task__steps=60, recording__observables__state={"every": 1}, network__layers__0__frequency={"kind": "none"}
+    )
     spec["network"]["layers"][0] |= {"stimulus": stimulus, "coupling": {"kind": "mean_field", "strength": 0.0}}
     key = "network.layers.0.stimulus"
     spec["task"]["ensemble"] = {"vary": {f"{key}.amplitude": [0.6, -1.0], f"{key}.frequency": [2.0, 0.5]}}
@@ -260,7 +267,9 @@ def test_a_conditional_stimulus_comes_from_a_file(tmp_path):
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_numbers_are_as_exact_as_asked_for(precision, tmp_path):
-    spec = small(recording__observables__state={"every": 1}, network__layers__0__coupling={"kind": "mean_field", "strength": 0.1})
+    spec = small(
+        recording__observables__state={"every": 1}, network__layers__0__coupling={"kind": "mean_field", "strength": 0.1}
+    )
     spec["network"]["layers"][0]["frequency"] = {"kind": "per_oscillator", "init": [0.1, 0.2, 0.3, 0.4, 0.5]}
     data = record(tmp_path, spec | {"precision": precision})
     assert data["series"]["order_parameter"].dtype == data["states"]["phase"].dtype == precision

@@ -50,7 +50,9 @@ def of(version: int, base: dict, task: dict | None = None, recording: dict | Non
     ({}, None),
     ({"every": 5}, {"every": 5}),
     ({"observables": []}, {"observables": {}}),
-    ({"observables": [{"kind": "order_parameter"}, {"kind": "order_parameter", "moment": 2}, {"kind": "mean_frequency"}]},
+    ({"observables": [
+        {"kind": "order_parameter"}, {"kind": "order_parameter", "moment": 2}, {"kind": "mean_frequency"},
+     ]},
      {"observables": {
          "order_parameter": {}, "order_parameter_2": {"kind": "order_parameter", "moment": 2}, "mean_frequency": {},
      }}),
@@ -83,13 +85,15 @@ def test_the_resolved_spec_of_a_simulation_said_what_evaluations_record() -> Non
     ({"samples": 3}, {"samples": 3}),
     ({"samples": 0, "answers": False}, {"samples": 0, "answers": False}),
     ({"observables": {}}, {"observables": {"energy": {}, "pseudo_energy": {}, "state": {"every": 4}}}),
-    ({"observables": {"state": {"every": 2}}}, {"observables": {"energy": {}, "pseudo_energy": {}, "state": {"every": 2}}}),
+    ({"observables": {"state": {"every": 2}}},
+     {"observables": {"energy": {}, "pseudo_energy": {}, "state": {"every": 2}}}),
     ({"observables": {"state": {}}}, {"observables": {"energy": {}, "pseudo_energy": {}, "state": {"every": 4}}}),
     ({"observables": {"energy": {"every": 3}}}, {"observables": {
         "energy": {"every": 3}, "pseudo_energy": {"every": 3}, "state": {"every": 4},
     }}),
     ({"observables": {"energy": None}}, {"observables": {"state": {"every": 4}}}),
-    ({"observables": {"state": None}, "samples": 2}, {"samples": 2, "observables": {"energy": {}, "pseudo_energy": {}}}),
+    ({"observables": {"state": None}, "samples": 2},
+     {"samples": 2, "observables": {"energy": {}, "pseudo_energy": {}}}),
     ({"observables": {"state": None, "energy": None}}, {"observables": {}}),
 ])  # fmt: skip
 def test_what_an_evaluation_records(old: dict | None, new: dict | None) -> None:
@@ -156,9 +160,22 @@ def test_evaluations_of_files_that_extend_others(tmp_path: Path) -> None:
     assert _steps(oscillo.load(file)) == {"state": 4}
 
 
+def test_what_is_swept_over_has_moved_as_well() -> None:
+    strength = "network.layers.0.coupling.strength"
+    sweep = {"grid": {"task.states.every": [1, 2]}, "zip": {"task.every": [1, 2], strength: [0.5, 1.0]}}
+    moved = {
+        "grid": {"recording.observables.state.every": [1, 2]}, "zip": {"recording.every": [1, 2], strength: [0.5, 1.0]},
+    }  # fmt: skip
+    recording = {"observables": {"order_parameter": {}, "state": {"every": 4}}}
+    old = oscillo.load(of(1, SIMULATION, {"states": {"every": 4}}, sweep=sweep))
+    assert old == oscillo.load(of(2, SIMULATION, recording=recording, sweep=moved))
+
+
 def test_changes_are_made_to_the_spec_as_it_is_today(tmp_path: Path) -> None:
     file = written(tmp_path, old=of(1, SIMULATION, {"states": {"every": 3}, "observables": [{"kind": "energy"}]}))
-    found = oscillo.load(file, ["recording.observables.state.every=5", "recording.every=2", "~recording.observables.energy"])
+    found = oscillo.load(
+        file, ["recording.observables.state.every=5", "recording.every=2", "~recording.observables.energy"]
+    )
     assert _steps(found) == {"state": 5}
     with pytest.raises(oscillo.SpecError, match=r"task\.states: unknown key"):
         oscillo.load(file, ["task.states={every: 5}"])
@@ -170,7 +187,9 @@ def test_what_was_written_keeps_its_place(tmp_path: Path) -> None:
     )
     document = read_document(tmp_path / "old.yaml")
     assert document.data["recording"] == {"every": 3, "observables": {"energy": {}}}
-    assert document.origin(("seed",)).line == 7 and document.origin(("recording", "every")).source.name.endswith("old.yaml")
+    assert document.origin(("seed",)).line == 7 and document.origin(("recording", "every")).source.name.endswith(
+        "old.yaml"
+    )
 
 
 def test_a_migration_leaves_alone_what_it_does_not_know() -> None:

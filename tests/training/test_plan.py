@@ -108,7 +108,9 @@ def test_a_plan_says_what_evaluations_cost():
     looking = make_plan(oscillo.load(small(task__evaluations=[voted | {"early_stop": {"every": 2, "patience": 4}}])))
     assert looking.evaluations[0].flops == pytest.approx(found.flops + 300 * 4 * 2 * readout, rel=1e-12)  # 6 and 10
     assert more.memory == pytest.approx(8 * found.memory, rel=0.01)  # so many more trajectories; states are not held
-    states = make_plan(oscillo.load(small(task__evaluations=[voted], recording__observables__state={}, training__steps=0)))
+    states = make_plan(
+        oscillo.load(small(task__evaluations=[voted], recording__observables__state={}, training__steps=0))
+    )
     assert states.evaluations[0].memory == found.memory and states.recording > plan.recording
 
 

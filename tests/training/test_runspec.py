@@ -75,8 +75,14 @@ def test_what_a_whole_mapping_is_wrong_in_is_told_at_the_value(tmp_path):
         ({"training__checkpoint_minutes": 6}, "training.checkpoint_minutes"),
         ({"training__ema": {"decay": 1.0}}, "training.ema.decay"),
         ({"name": "a/b"}, "name"),
-        ({"recording__observables__phases": {}}, "recording.observables.phases.kind: there is no observable of kind 'phases'"),
-        ({"recording__observables__phase": {}}, "recording.observables.phase: `phase` is about phases, and a sphere of"),
+        (
+            {"recording__observables__phases": {}},
+            "recording.observables.phases.kind: there is no observable of kind 'phases'",
+        ),
+        (
+            {"recording__observables__phase": {}},
+            "recording.observables.phase: `phase` is about phases, and a sphere of",
+        ),
         ({"precision": "float16"}, "precision"),
         ({"device": "gpu"}, "device: there is no device 'gpu'; take auto, cpu, "),
         ({"device": "cuda:x"}, "device: there is no device 'cuda:x'"),
