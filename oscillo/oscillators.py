@@ -327,11 +327,8 @@ class Oscillators(nn.Module):
         What belongs to a pair is shared half and half: E_i = -1/2 <x_i, (J x)_i> - <stimulus_i + b_i, x_i> + V(x_i)
         (+ 1/2 mass |v_i|^2).
 
-        Raises:
-            TypeError: when the coupling's energy is not that of pairs (`energy_attention`).
+        Only where `shares_energy`.
         """
-        if any(type(part).energy not in _PAIRWISE for part in self.coupling.modules() if isinstance(part, Coupling)):
-            raise TypeError("the energy of this coupling is no sum over oscillators")
         seen, b = self.manifold.embed(state["x"]), self.coupling.constant()
         shares = -0.5 * seen * (y if b is None else y + b)
         if stimulus is not None:
@@ -355,6 +352,12 @@ class Oscillators(nn.Module):
     def rows(self, samples: Tensor) -> Oscillators:
         """The oscillators of some samples of a batch, where parameters differ from sample to sample; else they all."""
         return of_samples(self, samples)
+
+    @property
+    def shares_energy(self) -> bool:
+        """Whether the energy is a sum over oscillators: where no coupling has another than that of pairs."""
+        parts = (part for part in self.coupling.modules() if isinstance(part, Coupling))
+        return all(type(part).energy in _PAIRWISE for part in parts)
 
     @property
     def has_energy(self) -> bool:

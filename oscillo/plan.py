@@ -233,7 +233,8 @@ def training_record(spec: RunSpec) -> TrainingRecord | None:
 
 def room_bytes(spec: RunSpec) -> int:
     """Bytes that a run needs at most: until an evaluation is whole, its finished parts lie beside the store."""
-    return recording_bytes(spec) + max(_each_recording(spec, ("summary", "result")), default=0)
+    recording = 0 if spec.recording.store else recording_bytes(spec)
+    return recording + max(_each_recording(spec, ("summary", "result")), default=0)
 
 
 def _each_recording(spec: RunSpec, sections: Collection[str] | None = None) -> list[int]:

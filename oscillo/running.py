@@ -67,8 +67,9 @@ def new_directory(
         plugins=[plugin.file for plugin in loaded.plugins],
     )  # fmt: skip
     return RunDirectory.create(
-        runs, spec.name, spec_yaml=text, sources=loaded.sources, provenance={**origin, **facts}, folder=folder
-    )
+        runs, spec.name, spec_yaml=text, sources=loaded.sources, provenance={**origin, **facts}, folder=folder,
+        store=spec.recording.store,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from pydantic import Field, field_validator, model_validator
 from oscillo.network import Network, NetworkSpec, OscillatorLayerSpec
 from oscillo.network.layer import Problem as NetworkProblem
 from oscillo.observables import RecordingSpec
-from oscillo.recording import RunDirectory
+from oscillo.recording import RunDirectory, StoreError
+from oscillo.recording.store_files import files_at
 from oscillo.spec import (
     Component,
     Document,
@@ -105,7 +106,17 @@ class RunSpec(Spec):
             for number, tracker in enumerate(self.tracking)
             for text in tracker.problems()
         ]
-        return [*self._kinds_of_task(), *self._pieces(), *untracked, *(problem.under("sweep") for problem in swept)]
+        return [*self._kinds_of_task(), *self._pieces(), *self._elsewhere(), *untracked, *(problem.under("sweep") for problem in swept)]
+
+    def _elsewhere(self) -> list[SpecProblem]:
+        """A place for trajectories that cannot be reached with what is installed."""
+        if self.recording.store is None:
+            return []
+        try:
+            files_at(self.recording.store)
+        except StoreError as error:
+            return [SpecProblem(("recording", "store"), str(error))]
+        return []
 
     def _kinds_of_task(self) -> list[SpecProblem]:
         """What a task that learns needs and a simulation has no use for."""

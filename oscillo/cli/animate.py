@@ -49,33 +49,19 @@ def animate(
                                  show_default="all")
     ] = None,
 ) -> None:  # fmt: skip
-    """Make a GIF, a video or a page with a player of recorded oscillators.
+    """Show recorded oscillators as GIF, video or page.
 
     Grids are drawn as maps, oscillators without a grid on the circle and against time. Colours are the same in all
     frames. mp4 needs ffmpeg: pip install 'oscillo[video]'.
     """
     form = _form(to, out)
-    from oscillo.plotting.animation import Animation, VideoMissing, finite_times, video_writer, write_animation
+    from oscillo.plotting.animation import Animation, write_animation
     from oscillo.recording import open_run
     from oscillo.training.progress import progress
 
     opened = open_run(run)
     scene = _scene(opened.data, evaluation, layer)
-    if sample >= scene.states.sizes["sample"]:
-        words = f"there are {scene.states.sizes['sample']} recorded samples, counted from 0"
-        raise typer.BadParameter(f"{sample}: {words}", param_hint="--sample")
-    if form == "mp4":
-        try:
-            video_writer()
-        except VideoMissing as error:
-            raise typer.BadParameter(str(error), param_hint="--to") from None
-    asked = _times(steps, scene)
-    times = finite_times(scene, sample, asked)
-    if not times.size:
-        raise typer.BadParameter(f"{sample}: its states are not finite at these times", param_hint="--sample")
-    if left := len(asked) - len(times):
-        tell(f"left out: {left} of {len(asked)} times at which the sample has left or diverged")
-    animation = Animation(scene, sample, times, str(opened.spec["name"]))
+    animation = Animation(scene, sample, _finite(scene, sample, _times(steps, scene)), str(opened.spec["name"]))
     target = out or run / "animations" / f"{scene.name}_layer{scene.layer}_sample{sample}.{form}"
     try:
         with progress("drawing", len(animation.times)) as show:
@@ -86,12 +72,23 @@ def animate(
 
 
 def _form(to: str | None, out: Path | None) -> Form:
-    from oscillo.plotting.animation import FORMS
+    """What is written; video needs something that writes it.
+
+    Raises:
+        typer.BadParameter: when it is none of the forms, or cannot be written here.
+    """
+    from oscillo.plotting.animation import FORMS, VideoMissing, video_writer
 
     by_name = out.suffix.lstrip(".") if out is not None else "gif"
     for form in FORMS:
-        if form == (to or by_name):
-            return form
+        if form != (to or by_name):
+            continue
+        try:
+            if form == "mp4":
+                video_writer()
+        except VideoMissing as error:
+            raise typer.BadParameter(str(error), param_hint="--to") from None
+        return form
     hint = "--to" if to else "--out"
     raise typer.BadParameter(f"{to or out} is none of {', '.join(FORMS)}", param_hint=hint)
 
@@ -140,3 +137,21 @@ def _times(steps: str | None, scene: Scene) -> np.ndarray:
         words = f"{steps} is not FIRST:LAST:STRIDE within the {count} recorded {scene.along}s, 0 to {count - 1}"
         raise typer.BadParameter(words, param_hint="--steps")
     return chosen
+
+
+def _finite(scene: Scene, sample: int, times: np.ndarray) -> np.ndarray:
+    """Those of the times at which the sample is still there; what is left out is told.
+
+    Raises:
+        typer.BadParameter: when the sample was not recorded, or is at none of the times.
+    """
+    from oscillo.plotting.animation import finite_times
+
+    if sample >= (count := scene.states.sizes["sample"]):
+        raise typer.BadParameter(f"{sample}: there are {count} recorded samples, counted from 0", param_hint="--sample")
+    found = finite_times(scene, sample, times)
+    if not found.size:
+        raise typer.BadParameter(f"{sample}: its states are not finite at these times", param_hint="--sample")
+    if left := len(times) - len(found):
+        tell(f"left out: {left} of {len(times)} times at which the sample has left or diverged")
+    return found

@@ -33,7 +33,7 @@ def compare(
     ] = None,
     runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of all runs.")] = Path("runs"),
 ) -> None:
-    """Compare integrators on the same dynamics: error, energy, cost.
+    """Compare integrators: error, energy, drift and cost.
 
     Of a simulation against a tight reference solution; of a trained network by the answers after equally many
     evaluations of the right-hand side. The last line is the path of the run that holds the answer.

@@ -16,7 +16,7 @@ def compare_runs(
         list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or folders that hold runs.")
     ],
 ) -> None:
-    """Show the fields of the spec in which runs differ, and their metrics.
+    """Show in what runs differ, and what came of it.
 
     Fields stand below each other and runs side by side; `-` is where a run has none. Behind a metric stands its
     difference to that of the first run. What a question asks is under `question`.

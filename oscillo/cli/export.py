@@ -28,7 +28,9 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier export left there.")] = False,
 ) -> None:
-    """Write a run as netCDF, npz or CSV: metrics, series, states, all it has, with units and meanings.
+    """Write a run as netCDF, npz or CSV.
+
+    Metrics, series, states, all it has, with units and meanings.
 
     A run may go on meanwhile, or have been killed: what it had committed is written. The last line is the path.
     """

@@ -19,7 +19,7 @@ def prune(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove the states that runs have recorded, and keep what was found.
+    """Remove recorded states, and keep what was found.
 
     Removed are arrays that grow with the oscillators and with time: states, trajectories, and what was observed of each
     oscillator at each time. Metrics, series, summaries, results, weights, figures and the spec stay. Only runs that are

@@ -68,7 +68,8 @@ def evaluate(
     )  # fmt: skip
     model.eval()
     if store is None or recording is None:
-        return _metrics(task, record, evaluation, _joined(_parts(passage, record, evaluation, data, parts, title)), cost)
+        found = _joined(_parts(passage, record, evaluation, data, parts, title))
+        return _metrics(task, record, evaluation, found, cost)
     facts = {
         "steps": list(record.schedule.steps), "samples": total, "members": evaluation.votes, "by": evaluation.by,
         "early_stop": evaluation.early_stop is not None, "looks": sorted(record.schedule.looks),

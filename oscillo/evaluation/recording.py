@@ -10,7 +10,7 @@ from oscillo.evaluation.schedule import Schedule, vote_counts
 from oscillo.evaluation.selection import ENERGIES, compared_steps
 from oscillo.evaluation.watched import Watched, watched
 from oscillo.network import Network
-from oscillo.observables import RecordingSpec
+from oscillo.observables import RecordingSpec, Variable
 from oscillo.recording import ArrayDeclaration, GroupDeclaration, Recorder
 from oscillo.training.evaluation_spec import EvaluationSpec
 from oscillo.training.task import ResultArray, Task
@@ -180,7 +180,7 @@ def _group(together: Sequence[Watched], batch: int) -> GroupDeclaration:
     arrays = tuple(
         ArrayDeclaration(
             stored, ("sample", "step", *v.dims), (samples, steps, *v.shape), v.dtype or "float32", v.units,
-            v.long_name, f"{v.description}; of the first initial state, not a number after the sample has left",
+            v.long_name, f"{v.description}; of the first initial state, {_nothing(v)} after the sample has left",
             pieces=pieces,
         )
         for one in together for v, stored in one.arrays
@@ -188,3 +188,8 @@ def _group(together: Sequence[Watched], batch: int) -> GroupDeclaration:
     numbers = {dim: list(values) for one in together for dim, values in one.taken.coordinates.items()}
     coordinates = {"step": list(first.steps), **numbers}
     return GroupDeclaration(first.section, arrays, first.layer_name, coordinates, first.own_name)
+
+
+def _nothing(variable: Variable) -> str:
+    """What stands where nothing came."""
+    return "not a number" if np.dtype(variable.dtype or "float32").kind == "f" else "0"

@@ -7,12 +7,11 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from oscillo.couplings import EnergyAttentionCouplingSpec
 from oscillo.network.oscillator_layer import OscillatorLayer, OscillatorLayerSpec
 from oscillo.network.trajectory import site_names
 from oscillo.observables.base import Moment, Series, SeriesSpec, terms_of
 from oscillo.observables.variable import Variable, site_dims
-from oscillo.spec import register
+from oscillo.spec import LocatedError, register
 
 
 @register
@@ -28,15 +27,17 @@ class EnergySpec(SeriesSpec):
         """What an oscillator feels has to come from where the others are."""
         if any(getattr(term, "delay", None) is not None for term in terms_of(layer)):
             return ["with delays there is no energy of the state alone; leave `energy` out"]
-        if self.per != "layer" and any(isinstance(term, EnergyAttentionCouplingSpec) for term in terms_of(layer)):
-            return ["the energy of `energy_attention` is no sum over oscillators; take `per: layer`"]
         if self.per == "site" and not sites:
             return ["there are no sites; take `per: oscillator`"]
         return []
 
     def build(self, layer: OscillatorLayer, interval: float) -> Energy | EnergyOfEach:
         """The energy of the layer, or its shares."""
-        return Energy() if self.per == "layer" else EnergyOfEach(layer, by_site=self.per == "site")
+        if self.per == "layer":
+            return Energy()
+        if not layer.oscillators.shares_energy:
+            raise LocatedError("the energy of the coupling is no sum over oscillators; take `per: layer`", "per")
+        return EnergyOfEach(layer, by_site=self.per == "site")
 
 
 class Energy(Series):

@@ -72,6 +72,13 @@ class RecordingSpec(Spec):
         "the death of the process.",
     )
 
+    store: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9+]+://.",
+        description="URL below which trajectories are stored, such as s3://bucket/runs, as <name>/<id>.zarr; left out, "
+        "in the run's folder.",
+    )
+
     @field_validator("observables")
     @classmethod
     def _names(cls, observables: Observables | None) -> Observables | None:

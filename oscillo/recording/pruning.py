@@ -77,8 +77,9 @@ def prune(pruning: Pruning) -> None:
             before = directory.record().get("pruned", {"removed": []})["removed"]
             removed = [*pruning.arrays, *(["checkpoints"] if pruning.checkpoints else [])]
             directory.note(pruned={"at": now(), "removed": list(dict.fromkeys([*before, *removed]))})
-            if (directory.data / DOCUMENT).exists():
-                record, files = CommitRecord.read(directory.data), files_at(directory.data)
+            files = files_at(directory.data)
+            if files.get(DOCUMENT) is not None:
+                record = CommitRecord.read(files)
                 record.members = _kept(record.members)
                 record.write(files)
                 files.sweep()
@@ -96,7 +97,8 @@ _UNFINISHED = "it is not done and may be resumed, which needs all it has; resume
 def _planned(directory: RunDirectory, checkpoints: bool) -> Pruning:
     try:
         state = directory.state
-        record = CommitRecord.read(directory.data) if (directory.data / DOCUMENT).exists() else None
+        files = files_at(directory.data)
+        record = None if files.get(DOCUMENT) is None else CommitRecord.read(files)
     except (RunDirectoryError, StoreError) as error:
         return Pruning(directory, objection=str(error))
     if directory.is_locked() or state != "done":
@@ -105,8 +107,9 @@ def _planned(directory: RunDirectory, checkpoints: bool) -> Pruning:
     if record is not None:
         kept = _kept(record.members)
         arrays = tuple(path for path in record.arrays if path not in kept)
-        documents = [directory.data / path / DOCUMENT for path in ("", *kept)]
-        size, _ = disk_use(directory.data, {*documents, *(directory.data / p for p in record.arrays if p in kept)})
+        if isinstance(folder := directory.data, Path):  # elsewhere nobody knows
+            documents = [folder / path / DOCUMENT for path in ("", *kept)]
+            size, _ = disk_use(folder, {*documents, *(folder / p for p in record.arrays if p in kept)})
     has_checkpoints = checkpoints and any(directory.checkpoints.glob("*"))
     if has_checkpoints:
         size += disk_use(directory.checkpoints)[0]

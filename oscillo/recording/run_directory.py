@@ -54,6 +54,7 @@ class RunDirectory:
         sources: Mapping[str, str],
         provenance: Mapping[str, Any],
         folder: Path | None = None,
+        store: str | None = None,
     ) -> RunDirectory:
         """Make the folder of a new run, in state `running`.
 
@@ -64,6 +65,7 @@ class RunDirectory:
             sources: text of the files that it came from, plugins among them, by path.
             provenance: what `oscillo.recording.provenance.provenance` collects.
             folder: where to make it, and nothing may be there; left out, a fresh one below `root`.
+            store: URL below which its trajectories go; left out, they are in the folder.
 
         Raises:
             RunDirectoryError: when the folder cannot be made or filled.
@@ -83,7 +85,8 @@ class RunDirectory:
                 target = run.sources / _free_name(run.sources, Path(origin).name)
                 target.write_text(text, encoding="utf-8")
                 kept[f"{run.sources.name}/{target.name}"] = str(origin)
-            run._write_record({"state": "running", "started": now(), **provenance, "sources": kept})
+            elsewhere = {"store": f"{store.rstrip('/')}/{name}/{run.path.name}.zarr"} if store else {}
+            run._write_record({"state": "running", "started": now(), **provenance, "sources": kept, **elsewhere})
         except OSError as error:
             raise RunDirectoryError(f"no run can be made in {root}: {error.strerror}") from error
         return run
@@ -132,9 +135,9 @@ class RunDirectory:
         return self.path / "checkpoints"
 
     @property
-    def data(self) -> Path:
-        """The trajectory store."""
-        return self.path / "data.zarr"
+    def data(self) -> Path | str:
+        """The trajectory store: a folder, or the URL that `run.json` names."""
+        return self.record().get("store", self.path / "data.zarr")
 
     @property
     def figures(self) -> Path:

@@ -126,7 +126,8 @@ def plan_simulation(spec: RunSpec) -> SimulationPlan:
 def room_bytes(spec: RunSpec) -> int:
     """Bytes that a simulation needs on the disk: its recording, and checkpoints."""
     estimate = Estimate(design_of(spec))
-    return estimate.recording + _CHECKPOINTS * estimate.memory.checkpoint
+    recording = 0 if spec.recording.store else estimate.recording
+    return recording + _CHECKPOINTS * estimate.memory.checkpoint
 
 
 def design_of(spec: RunSpec) -> Design:

@@ -51,6 +51,11 @@ class Visit:
         shot = self.page.locator(selector).screenshot() if selector else self.page.screenshot()
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
 
+    def sizes(self) -> list[tuple[float, float]]:
+        """Width and height of the two pictures of the player."""
+        boxes = [self.page.locator(f"{place} canvas").bounding_box() for place in (".player-main", ".player-side")]
+        return [(box["width"], box["height"]) for box in boxes]
+
     def focused(self) -> str:
         return self.page.evaluate("document.activeElement.outerHTML.slice(0, 80)")
 
@@ -131,7 +136,7 @@ def test_the_keyboard_goes_through_the_page_in_order(browser: Any, report: Path)
 def test_a_layer_can_be_chosen(browser: Any, tmp_path: Path) -> None:
     import reported_runs
 
-    visit = Visit(browser, write_report(reported_runs.two_layers(tmp_path, lost=True).path))
+    visit = Visit(browser, write_report(reported_runs.two_layers(tmp_path).path))
     before = visit.picture(".player-main")
     visit.page.locator("[data-layer]").fill("1")
     visit.page.wait_for_timeout(50)
@@ -147,15 +152,14 @@ def test_a_page_fits_a_phone(browser: Any, report: Path) -> None:
 
 def test_drawing_leaves_the_places_of_the_pictures_as_they_are(browser: Any, report: Path) -> None:
     visit = Visit(browser, report, device_scale_factor=1.5)
-    boxes = [visit.page.locator(f"{place} canvas").bounding_box() for place in (".player-main", ".player-side")]
+    sizes = visit.sizes()
     for key in ("Home", "End", "Home", "End"):
         visit.page.focus("[data-player]")
         visit.page.keyboard.press(key)
         visit.page.wait_for_timeout(30)
-    after = [visit.page.locator(f"{place} canvas").bounding_box() for place in (".player-main", ".player-side")]
-    assert after == boxes
-    assert boxes[0]["width"] == pytest.approx(boxes[0]["height"], abs=1)
-    assert boxes[1]["height"] == pytest.approx(boxes[0]["height"], abs=1)
+    assert visit.sizes() == sizes
+    (width, height), (_, beside) = sizes
+    assert width == pytest.approx(height, abs=1) and beside == pytest.approx(height, abs=1)
 
 
 def test_runs_side_by_side(browser: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -98,6 +99,12 @@ def test_layers_and_samples_can_be_chosen(runs: Path, out: Path) -> None:
     assert [(scene["name"], scene["layer"]) for scene in scenes] == [("id", 0), ("id", 1)]
     assert scenes[0]["labels"] == ["sample 0, right", "sample 1, wrong", "sample 2, right"]
     assert scenes[0]["trace"]["values"][1] == [-1.0, -2.0, -3.0, -4.0, -5.0]
+
+
+def test_a_sample_that_has_left_is_grey(runs: Path, out: Path) -> None:
+    shown = page_of(two_layers(runs, lost=True).path, out).player["scenes"][0]
+    pixels = np.frombuffer(base64.b64decode(shown["pixels"]), np.uint8).reshape(3, 5, -1)
+    assert (pixels[0, 2:] == 128).all() and not (pixels[0, 1] == 128).all() and not (pixels[1, 4] == 128).all()
 
 
 def test_the_answer_to_a_question_has_its_tables(runs: Path, out: Path) -> None:

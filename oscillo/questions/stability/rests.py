@@ -14,11 +14,11 @@ from pydantic import Field
 from rich.table import Table
 
 from oscillo.measures import merge_sites, order_parameter, unit
+from oscillo.observables import site_dims
 from oscillo.quantities import number_text
 from oscillo.questions.question import Advance, Part, Question, Study
 from oscillo.questions.source import Source
 from oscillo.questions.stability.asked import asked_of, chunks, rows_of
-from oscillo.observables import site_dims
 from oscillo.stability import FixedPoints, System, fixed_points, random_starts
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ import xarray as xr
 from pydantic import Field
 from rich.table import Table
 
+from oscillo.observables import site_dims
 from oscillo.quantities import number_text
 from oscillo.questions.question import Advance, Part, Question, Study
 from oscillo.questions.source import Source
 from oscillo.questions.stability.asked import asked_of, chunks, followed, rows_of
-from oscillo.observables import site_dims
 from oscillo.stability import Basins, basins, random_starts
 
 if TYPE_CHECKING:

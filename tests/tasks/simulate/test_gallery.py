@@ -240,7 +240,8 @@ def test_waves_stay_in_the_fish(simulate: Simulate) -> None:
 
 @pytest.mark.parametrize("steps", [120, pytest.param(600, marks=pytest.mark.slow)])
 def test_energy_of_the_symmetric_fish_falls_at_every_step(steps: int, simulate: Simulate) -> None:
-    energy = simulate("fish_symmetric", f"task.steps={steps}", "~recording.observables.state")["series/energy"].values[0]
+    data = simulate("fish_symmetric", f"task.steps={steps}", "~recording.observables.state")
+    energy = data["series/energy"].values[0]
     assert len(energy) == steps + 1
     assert (np.diff(energy) < 0).all()
     assert energy[-1] / 64**2 == pytest.approx(-1.822, abs=0.002)
