@@ -59,6 +59,32 @@ def test_a_store_of_format_2(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_run(tmp_path).data["states/state"], kill_scenario.states(0, 90))
 
 
+def test_a_simulation_of_format_2(tmp_path: Path) -> None:
+    run = open_run(unpack(FIXTURES / "version_2_simulation.zip", tmp_path))
+    assert run.state == "done" and run.data.attrs["format_version"] == 2
+    phase, series = run.data["states/phase"], run.data["series"].to_dataset()
+    found = np.abs(np.exp(1j * phase).mean("oscillator"))
+    np.testing.assert_allclose(found, series["order_parameter"].sel(time=phase["time"]), atol=1e-12)
+    found = np.abs(np.exp(1j * phase[..., :3]).mean("oscillator"))
+    np.testing.assert_allclose(found, series["half"].sel(time=phase["time"]), atol=1e-12)
+    shares = run.data["observables/phase"].to_dataset()
+    assert shares["phase"].dims == ("sample", "time", "bin") and shares["time"].values.tolist() == [0, 0.7]
+    np.testing.assert_allclose(shares["phase"].sum("bin"), 1)
+    np.testing.assert_array_equal(series["strength"], [1, 5])
+
+
+def test_an_evaluation_and_a_training_of_format_2(tmp_path: Path) -> None:
+    run = open_run(unpack(FIXTURES / "version_2_sudoku_4x4.zip", tmp_path))
+    state, answer = run.data["trajectory/id/layer0/state"], run.data["observables/id/layer0/answer"].to_dataset()
+    np.testing.assert_allclose((state**2).sum("component"), 1, atol=1e-6)
+    assert answer["sample"].values.tolist() == [1]
+    last = run.data["result/id/prediction"].sel(sample=1)
+    blank = run.data["result/id/puzzle"].sel(sample=1).values == 0
+    assert (answer["prediction"].isel(sample=0, step=-1).values == last.values)[blank].all()
+    learned = run.data["training/layer0/energy"].to_dataset()
+    assert learned["energy"].dims == ("epoch", "sample", "step") and learned["optimizer_step"].values.tolist() == [0, 2]
+
+
 def test_an_old_store_is_read_and_not_written(tmp_path: Path) -> None:
     run = unpack(FIXTURES / "version_1_simulation.zip", tmp_path)
     before = sorted((file, file.read_bytes()) for file in run.rglob("*") if file.is_file())
