@@ -28,7 +28,7 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier export left there.")] = False,
 ) -> None:
-    """Write a run as netCDF, npz or CSV.
+    """Write a run as netCDF, npz or CSV for other programs.
 
     Metrics, series, states, all it has, with units and meanings.
 

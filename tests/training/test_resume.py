@@ -8,7 +8,7 @@ from safetensors import safe_open
 from small_runs import metric_lines, run_small, small, stopped_and_resumed, stopping_after, weights
 
 import oscillo
-from oscillo import experiment
+from oscillo import learning
 from oscillo.recording import RunDirectory, RunDirectoryError, read_metrics, text_hash
 from oscillo.running import RunFailed, RunInterrupted
 from oscillo.spec import spec_hash
@@ -86,7 +86,7 @@ def test_checkpoints_come_every_few_minutes(tmp_path, monkeypatch):
 def test_a_run_stopped_between_training_and_evaluation(tmp_path, finished, monkeypatch):
     """The training has ended and its checkpoint is there, but not its weights."""
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "save_weights", _interrupted)
+        patch.setattr(learning, "save_weights", _interrupted)
         with pytest.raises(RunInterrupted):
             run_small(tmp_path)
     [path] = (tmp_path / "small").iterdir()
@@ -102,7 +102,7 @@ def _interrupted(*args):
 
 
 def test_only_evaluations_that_are_not_complete_are_done_again(tmp_path, finished, monkeypatch):
-    real, begun = experiment.evaluate, []
+    real, begun = learning.evaluate, []
 
     def evaluate(task, model, evaluation, data, **rest):
         begun.append(evaluation.name)
@@ -110,7 +110,7 @@ def test_only_evaluations_that_are_not_complete_are_done_again(tmp_path, finishe
             return real(task, model, evaluation, data, **rest | {"check": _stop_at_second_call(rest["check"].__self__)})
         return real(task, model, evaluation, data, **rest)
 
-    monkeypatch.setattr(experiment, "evaluate", evaluate)
+    monkeypatch.setattr(learning, "evaluate", evaluate)
     changes = {"task__evaluations__1__batch_size": 2}
     with pytest.raises(RunInterrupted) as stop:
         run_small(tmp_path, **changes)
@@ -140,7 +140,7 @@ def _stop_at_second_call(interruption):
 def test_an_evaluation_recorded_but_not_logged_is_done_again_as_a_whole(tmp_path, finished, monkeypatch):
     """Killed after the recording was committed and before its line of metrics."""
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "metric_names", _interrupted)
+        patch.setattr(learning, "metric_names", _interrupted)
         with pytest.raises(RunInterrupted):
             run_small(tmp_path)
     [path] = (tmp_path / "small").iterdir()
@@ -156,7 +156,7 @@ def test_a_finished_run_stays_as_it_is(tmp_path, capsys, monkeypatch):
     run = run_small(tmp_path)
     before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
     capsys.readouterr()
-    monkeypatch.setattr(experiment, "Preparation", None)  # nothing is built or read
+    monkeypatch.setattr(learning, "Preparation", None)  # nothing is built or read
     assert oscillo.resume(run.path).path == run.path
     assert capsys.readouterr().out == (
         f"{run.path} is done already: metrics.jsonl, data.zarr and figures in it hold its results\n"
