@@ -101,12 +101,10 @@ class RunSpec(Spec):
     def problems(self) -> list[SpecProblem]:
         """What cannot work although every field is valid by itself, with its place."""
         swept = [] if self.sweep is None else self.sweep.problems(self.model_dump(mode="json"))
-        untracked = [
-            SpecProblem(("tracking", number), text)
-            for number, tracker in enumerate(self.tracking)
-            for text in tracker.problems()
-        ]
-        return [*self._kinds_of_task(), *self._pieces(), *self._elsewhere(), *untracked, *(problem.under("sweep") for problem in swept)]
+        found = [*self._kinds_of_task(), *self._pieces(), *self._elsewhere()]
+        for number, tracker in enumerate(self.tracking):
+            found += [SpecProblem(("tracking", number), text) for text in tracker.problems()]
+        return [*found, *(problem.under("sweep") for problem in swept)]
 
     def _elsewhere(self) -> list[SpecProblem]:
         """A place for trajectories that cannot be reached with what is installed."""

@@ -64,9 +64,7 @@ class _Committed(WrapperStore):
     run is pruned, arrays go away, and whoever still holds them must not get NaN for numbers.
     """
 
-    async def get(
-        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
-    ) -> Buffer | None:
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         found = await self._store.get(key, prototype, byte_range)
         array, chunk, _ = key.rpartition("/c/")
         if found is None and chunk and not await self._store.exists(f"{array}/{DOCUMENT}"):

@@ -35,6 +35,6 @@ def test_a_run_finds_its_trajectories_behind_the_url(tmp_path: Path) -> None:
     [("nowhere://bucket", "cannot be opened"), ("bucket/runs", "must match the pattern"), ("s3://", "must match")],
 )
 def test_a_place_that_cannot_be_is_refused(url: str, words: str) -> None:
-    with pytest.raises(SpecError, match="recording.store: ") as refused:
+    with pytest.raises(SpecError, match=r"recording\.store: ") as refused:
         oscillo.load(small(recording={"store": url}))
     assert words in str(refused.value)
