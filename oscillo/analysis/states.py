@@ -45,18 +45,31 @@ def recorded(data: Data) -> xr.DataArray:
         ValueError: when a dataset has neither.
     """
     if isinstance(data, xr.DataArray):
-        return data
+        return _unreduced(data)
     found = dataset(data)
     for name in ("phase", "state"):
         if name in found:
-            return found[name]
+            return _unreduced(found[name])
     there = ", ".join(map(str, found.data_vars)) or "no variables"
     alone = "; pass one of these by itself, as an array" if found.data_vars else ""
     inside = f"; its groups are {', '.join(data.children)}" if isinstance(data, xr.DataTree) and data.children else ""
     raise ValueError(
-        f"there is neither `phase` nor `state`, but {there}{alone}{inside}. States are in the group `states` of a "
-        "simulation that declares `states: {every: ...}`, and in the groups `layer0`, ... of `oscillo.integrate`"
+        f"there is neither `phase` nor `state`, but {there}{alone}{inside}. States are recorded where a spec declares "
+        "`recording: {observables: {state: {every: ...}}}`: in the group `states` of a simulation, in "
+        "`trajectory/<evaluation>/layer0` of a trained network, and in `layer0`, ... of `oscillo.integrate`"
     )
+
+
+def _unreduced(array: xr.DataArray) -> xr.DataArray:
+    """The array, if its numbers are those of oscillators.
+
+    Raises:
+        ValueError: when they are shares or projections, which a reduction has left of states.
+    """
+    for dimension, what in (("bin", "shares of oscillators in bins"), ("direction", "projections")):
+        if dimension in array.dims:
+            raise ValueError(f"`{array.name}` holds {what}, and no states; record a `state` without `reduce` for this")
+    return array
 
 
 def require(array: xr.DataArray, dimensions: Sequence[str], purpose: str) -> None:

@@ -103,7 +103,7 @@ def _scene(data: object, evaluation: str | None, layer: int) -> Scene:
 
     scenes = recorded_scenes(data)  # pyright: ignore[reportArgumentType]
     if not scenes:
-        words = "no states were recorded; declare them under `recording` in the spec, and run again"
+        words = "no states were recorded, or they were pruned; declare `recording.observables.state`, and run again"
         raise typer.BadParameter(words, param_hint="RUN")
     names = list(dict.fromkeys(scene.name for scene in scenes))
     name = evaluation or names[0]

@@ -10,9 +10,11 @@ from typing import Any
 import xarray as xr
 from ruamel.yaml import YAML
 
+from oscillo.recording.errors import StoreError
 from oscillo.recording.metrics import Value, latest_values, metrics_table, read_metrics
 from oscillo.recording.run_data import open_data
 from oscillo.recording.run_directory import RunDirectory, State
+from oscillo.recording.store_files import DOCUMENT, files_at
 
 
 class Run:
@@ -89,9 +91,13 @@ class Run:
         `compute()`.
 
         Raises:
-            StoreError: when this version of oscillo cannot read the store's format.
+            StoreError: when this version of oscillo cannot read the store's format, or the store lies elsewhere and is
+                not there any more.
         """
-        return open_data(self.directory.data)
+        place = self.directory.data
+        if isinstance(place, str) and self.state == "done" and files_at(place).get(DOCUMENT) is None:
+            raise StoreError(f"there is no store at {place}: it was removed, or lay in the memory of its process")
+        return open_data(place)
 
     def __repr__(self) -> str:
         record = self.provenance

@@ -84,7 +84,15 @@ class Runs(Sequence[Run]):
             StoreError: when a group cannot be joined, since its oscillators or dimensions are others; `data_of` gives
                 the rest.
         """
-        return xr.DataTree.from_dict({group: self.data_of(group) for group in self._groups})
+        groups = {group: self.data_of(group) for group in self._groups}
+        try:
+            return xr.DataTree.from_dict(groups)
+        except ValueError as error:  # of a simulation `summary` has numbers, of an evaluation groups
+            reason = str(error).partition("\n")[0].rstrip(": ")
+            raise StoreError(
+                f"the groups of these {len(self)} runs do not fit into one tree ({reason}): they are runs of different "
+                "kinds; open those of one kind, or take a group with `data_of`"
+            ) from error
 
     def data_of(self, group: str) -> xr.Dataset:
         """One group of all runs, such as `series`, joined along `run`.

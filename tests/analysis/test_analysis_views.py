@@ -207,3 +207,15 @@ def test_energy_of_the_couplings_matrix_is_the_one_that_a_network_records() -> N
         data = oscillo.integrate(network, torch.zeros(2, network.channels_in), steps=20)["layer0"].to_dataset()
         np.testing.assert_allclose(energy(data["phase"], matrix), energy(data), atol=1e-5)
         assert (energy(data).diff("step") < 1e-6).all()
+
+
+@pytest.mark.parametrize("dimension", ["bin", "direction"])
+def test_what_a_reduction_has_left_is_no_state(dimension: str) -> None:
+    reduced = xr.Dataset({"phase": (("time", dimension), np.full((3, 4), 0.25), {"units": "rad"})})
+    for look in (
+        lambda data: data.osc.phase(),
+        lambda data: data.osc.residual(),
+        lambda data: data["phase"].osc.phase(),
+    ):
+        with pytest.raises(ValueError, match="and no states; record a `state` without `reduce`"):
+            look(reduced)

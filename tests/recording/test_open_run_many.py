@@ -14,6 +14,7 @@ import recording_scenario as scenario
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from run_archive import unpack
 from written_runs import OSCILLATORS, SAMPLES, TIMES, simulated, written_run
 
 from oscillo.recording import Run, RunDirectory, RunDirectoryError, Runs, StoreError, open_run, run_data
@@ -321,3 +322,14 @@ def test_many_are_opened_while_one_is_written_and_after_it_was_killed(tmp_path: 
     assert [run.state for run in runs] == ["done", "interrupted"]
     step = runs.data["training"]["loss"].isel(run=1, oscillator=0).dropna("step")
     np.testing.assert_array_equal(step.values, scenario.grown(0, step.sizes["step"])[:, 0])
+
+
+def test_runs_of_different_kinds_are_told_apart(tmp_path: Path) -> None:
+    """A simulation has numbers in `summary`, an evaluation groups: one tree cannot hold both."""
+    fixtures = Path(__file__).parent / "fixtures"
+    kinds = ("simulation", "sudoku_4x4")
+    runs = open_run([unpack(fixtures / f"version_2_{kind}.zip", tmp_path / kind) for kind in kinds])
+    assert isinstance(runs, Runs)
+    with pytest.raises(StoreError, match=r"do not fit into one tree .*'/summary.*runs of different kinds.*`data_of`"):
+        _ = runs.data
+    assert runs.data_of("series")["order_parameter"].sizes["run"] == 2

@@ -9,10 +9,10 @@ import pytest
 from small_simulations import small
 
 import oscillo
-from oscillo.recording import open_run
+from oscillo.recording import StoreError, open_run
 from oscillo.spec import SpecError
 
-pytest.importorskip("fsspec")
+fsspec = pytest.importorskip("fsspec")
 KEPT = {"observables": {"order_parameter": {}, "state": {"every": 5}}}
 
 
@@ -28,6 +28,13 @@ def test_a_run_finds_its_trajectories_behind_the_url(tmp_path: Path) -> None:
             np.testing.assert_array_equal(xr_here[name], xr_there[name])
     other = oscillo.run(small(recording=KEPT | {"store": "memory://bucket/runs"}, seed=1), runs=tmp_path / "there")
     assert not np.array_equal(other.data["series/order_parameter"], again["series/order_parameter"])
+
+
+def test_a_store_that_is_not_there_any_more_is_told(tmp_path: Path) -> None:
+    run = oscillo.run(small(recording=KEPT | {"store": "memory://bucket/gone"}), runs=tmp_path)
+    fsspec.filesystem("memory").rm("/bucket/gone", recursive=True)
+    with pytest.raises(StoreError, match="there is no store at memory://bucket/gone/"):
+        _ = open_run(run.path).data
 
 
 @pytest.mark.parametrize(
