@@ -117,11 +117,8 @@ def embedding_figure(
         colour_bar(figure, picture, panels, _named(colours))
     elif colours is not None:
         panels[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title=_named(colours))
-    headline(
-        figure,
-        titled(name, f"states of {_whose(of)} as points"),
-        _caption(len(chosen), cloud.sizes["point"], seed, embed),
-    )
+    caption = _caption(len(chosen), cloud.sizes["point"], seed, embed)
+    headline(figure, titled(name, f"states of {_whose(of)} as points"), caption)
     return figure
 
 
